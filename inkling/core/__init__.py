@@ -1,0 +1,1 @@
+"""Nouns and ground rules: what every other folder speaks."""

@@ -1,0 +1,1 @@
+"""A small bundled real data set, and loaders for public ones."""

@@ -1,0 +1,1 @@
+"""The assembly: pipeline, engine, bundle, reasons, erasure."""

@@ -1,0 +1,91 @@
+"""The contract of an engine: the same verbs in memory, on disk and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, overload, runtime_checkable
+
+import msgspec
+
+from inkling.core.recommendation import Recommendation
+
+Row = Mapping[str, Any]
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that one question may say; the body of ``POST /v1/recommend``."""
+
+    user_id: str | None = None
+    session_id: str | None = None
+    k: int = 10
+    text: str | None = None
+    history: tuple[str, ...] | None = None
+    """Item ids, oldest first, instead of what is stored of the person."""
+    candidates: tuple[str, ...] | None = None
+    """Only these items may be answered."""
+    exclude: tuple[str, ...] = ()
+    filter: dict[str, Any] | None = None
+    """``{"all": [{"field", "op", "value"}]}`` or ``{"any": [...]}``; applied before the top k."""
+    context: dict[str, str] = {}
+    budget_ms: float | None = None
+    min_version: int | None = None
+    cursor: str | None = None
+    explain: bool = False
+    language: str = "en"
+    """Language of the reasons: en or zh."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What became of a batch of events."""
+
+    version: int
+    accepted: int
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A row that was not taken, with its position in the batch and the reason."""
+
+    index: int
+    reason: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Proof of an erasure: how many rows went from where."""
+
+    user_id: str
+    version: int
+    removed: dict[str, int]
+    """Place (log, state, users, cache, vectors, impressions) -> how many rows were removed."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Recommends, learns and forgets. Ids are the caller's own throughout; one id or many through the same verb."""
+
+    @overload
+    def recommend(self, user_id: str | None = None, **ask: Any) -> Recommendation: ...
+    @overload
+    def recommend(self, user_id: Sequence[str], **ask: Any) -> list[Recommendation]: ...
+    def ask(self, question: Ask) -> Recommendation: ...
+    def similar(self, item_id: str, *, k: int = 10) -> Recommendation: ...
+    def score(self, user_id: str, item_ids: Sequence[str]) -> list[float]: ...
+    def observe(self, events: Sequence[Row]) -> int: ...
+    def ingest(self, events: Sequence[Row]) -> Accepted: ...
+    def put_items(self, rows: Sequence[Row]) -> int: ...
+    def put_users(self, rows: Sequence[Row]) -> int: ...
+    def patch_item(self, item_id: str, changes: Row) -> int: ...
+    def patch_user(self, user_id: str, changes: Row) -> int: ...
+    def delete_item(self, item_id: str) -> int: ...
+    def get_item(self, item_id: str) -> dict[str, Any]: ...
+    def get_user(self, user_id: str) -> dict[str, Any]: ...
+    def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]: ...
+    def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]: ...
+    def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]: ...
+    def merge(self, user_id: str, session_id: str) -> int: ...
+    def explain(self, user_id: str, item_id: str) -> dict[str, Any]: ...
+    def erase(self, user_id: str) -> Receipt: ...
+    def about(self) -> dict[str, Any]: ...
+    @property
+    def version(self) -> int: ...
+    def close(self) -> None: ...

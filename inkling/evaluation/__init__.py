@@ -1,0 +1,1 @@
+"""Replay and measure pipelines over a log; compare; report."""

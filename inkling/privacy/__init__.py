@@ -1,0 +1,1 @@
+"""Consent, redaction, pseudonyms, retention: rules as pure functions."""

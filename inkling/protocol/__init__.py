@@ -1,0 +1,1 @@
+"""How quality is measured: splits, targets, candidates, fingerprints, scores, intervals."""

@@ -1,0 +1,1 @@
+"""Ready scenarios, one folder each."""

@@ -1,0 +1,1 @@
+"""The HTTP server: a thin translation between the wire and an engine."""

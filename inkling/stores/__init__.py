@@ -1,0 +1,1 @@
+"""Where it lives: the change log and its views, in memory or on disk."""
