@@ -1,1 +1,1 @@
-"""Pure array functions. Each has a slow, obvious twin in ``inkling.kernels.reference`` that the parity tests compare with."""
+"""Pure array functions, each with a slow, obvious twin in ``inkling.kernels.reference`` that the tests compare with."""

@@ -1,0 +1,268 @@
+"""Gradient-boosted trees as plain arrays, scored without the library that grew them.
+
+Scoring follows QuickScorer (Lucchese et al. 2015): the leaves of a tree are bits from left to right, an inner node
+whose condition is false clears the leaves under its left child, and the lowest bit that remains is the leaf reached.
+All nodes that ask about one feature are false up to the value's place among their sorted thresholds, so what they clear
+together is looked up instead of computed: one binary search and one row of a table per feature serve all trees at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.core.arrays import F32, F64, I32, I64, Array, Bool
+from inkling.core.errors import DataError, RequestError
+
+MAX_LEAVES = 64
+Masks: TypeAlias = NDArray[np.unsignedinteger[Any]]  # 16, 32 or 64 bits, one for each leaf
+
+# Rows scored at once: with some hundred trees, the masks of a block stay in the second-level cache.
+_BLOCK_CELLS = 32_768
+# LightGBM's decision_type: bit 0 categorical, bit 1 default left, bits 2 and 3 what counts as missing.
+_CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT, _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2, 2, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class TreeEnsemble:
+    """T trees of up to L leaves, padded to the same size.
+
+    An inner node sends an example left where its feature is at most the threshold; a child below 0 is the leaf
+    ``-child - 1``. A tree of one leaf has no inner node. Unused nodes have feature -1.
+    """
+
+    feature: I32  # (T, L - 1)
+    threshold: F32  # (T, L - 1)
+    nan_left: Bool  # (T, L - 1) true where a missing value goes left
+    left: I32  # (T, L - 1)
+    right: I32  # (T, L - 1)
+    leaf_value: F64  # (T, L)
+    n_features: int
+
+    def __post_init__(self) -> None:
+        n_trees, n_leaves = self.leaf_value.shape
+        if n_leaves > MAX_LEAVES:
+            raise DataError(f"A tree has {n_leaves} leaves.", hint=f"Train with at most {MAX_LEAVES} leaves.")
+        for name in ("feature", "threshold", "nan_left", "left", "right"):
+            shape = getattr(self, name).shape
+            if shape != (n_trees, n_leaves - 1):
+                raise DataError(f"Tree column '{name}' has shape {shape}, expected {(n_trees, n_leaves - 1)}.")
+        if self.feature.max(initial=-1) >= self.n_features:
+            raise DataError(f"A tree asks for feature {self.feature.max()}, but there are {self.n_features}.")
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return len(self.leaf_value)
+
+    @cached_property
+    def tables(self) -> MaskTables:
+        """The lookup tables that scoring uses, built on first use."""
+        return build_tables(self)
+
+    def score(self, x: F32) -> F32:
+        """Return the raw scores (N,) of examples (N, F). See :func:`score`."""
+        return score(self, x)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return the arrays that :meth:`from_arrays` takes, for npz or safetensors."""
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        return {**columns, "n_features": np.array([self.n_features], dtype=np.int64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> TreeEnsemble:
+        """Build from the arrays of :meth:`to_arrays`.
+
+        Raises:
+            DataError: Where an array is missing or of the wrong shape.
+        """
+        names = [column.name for column in fields(cls)]
+        missing = [name for name in names if name not in arrays]
+        if missing:
+            raise DataError(f"Tree arrays lack {', '.join(missing)}.", hint=f"Expected: {', '.join(names)}.")
+        columns: dict[str, Any] = {name: np.asarray(arrays[name]) for name in names}
+        return cls(**{**columns, "n_features": int(columns["n_features"].reshape(-1)[0])})
+
+
+@dataclass(frozen=True, slots=True)
+class MaskTables:
+    """What scoring looks up: for each used feature, which leaves of each tree survive each range of its values."""
+
+    used: I64  # (U,) feature columns that some tree asks about
+    thresholds: tuple[F32, ...]  # U x (m + 1,), ascending, infinity last
+    survivors: tuple[Masks, ...]  # U x (m + 2, T); row r: r thresholds lie below the value; the last row: value missing
+    leaf_value: F64  # (T * L,), each tree's leaves from left to right
+    first_leaf: I64  # (T,) where a tree's leaves begin, less the bias of a float's exponent
+
+
+def score(ensemble: TreeEnsemble, x: F32) -> F32:
+    """Return the sum of the leaf values that each example reaches.
+
+    Args:
+        ensemble: The trees.
+        x: (N, F) features; NaN is a missing value.
+
+    Returns:
+        Raw scores (N,), before any link function.
+
+    Raises:
+        RequestError: Where ``x`` does not have the number of features that the trees were grown with.
+    """
+    if x.ndim != 2 or x.shape[1] != ensemble.n_features:
+        raise RequestError(f"Features have shape {x.shape}, the trees expect (N, {ensemble.n_features}).")
+    tables = ensemble.tables
+    if not len(tables.used):
+        return np.full(len(x), tables.leaf_value[tables.first_leaf + _BIAS].sum(), dtype=np.float32)
+    block = max(_BLOCK_CELLS // max(ensemble.n_trees, 1), 1)
+    out = np.empty(len(x), dtype=np.float32)
+    for start in range(0, len(x), block):
+        out[start : start + block] = _score_block(tables, x[start : start + block])
+    return out
+
+
+_BIAS = 1023  # of the exponent of a 64-bit float
+_MANTISSA_BITS = 52
+
+
+def _score_block(tables: MaskTables, x: F32) -> F64:
+    columns = x.T[tables.used].astype(np.float32, copy=False)
+    alive = tables.survivors[0].take(tables.thresholds[0].searchsorted(columns[0]), axis=0)
+    part = np.empty_like(alive)
+    for values, thresholds, survivors in zip(columns[1:], tables.thresholds[1:], tables.survivors[1:], strict=True):
+        # Places are always inside the table; "clip" only spares numpy a buffered copy.
+        survivors.take(thresholds.searchsorted(values), axis=0, out=part, mode="clip")
+        np.bitwise_and(alive, part, out=alive)
+    # A power of two as a float holds its exponent in the bits above the mantissa.
+    lowest = np.bitwise_and(alive, np.negative(alive, out=part), out=part).astype(np.float64)
+    leaves = np.right_shift(lowest.view(np.int64), _MANTISSA_BITS, out=lowest.view(np.int64))
+    leaves += tables.first_leaf
+    return np.asarray(tables.leaf_value.take(leaves, mode="clip").sum(axis=1))
+
+
+def build_tables(ensemble: TreeEnsemble) -> MaskTables:
+    """Lay out the trees for scoring.
+
+    Raises:
+        DataError: Where the children of a tree do not form a tree.
+    """
+    n_trees, n_leaves = ensemble.leaf_value.shape
+    kind = f"u{2 if n_leaves <= 16 else 4 if n_leaves <= 32 else 8}"
+    masks: Masks = ~np.zeros(ensemble.feature.shape, dtype=kind)
+    leaves = np.zeros((n_trees, n_leaves), dtype=np.float64)
+    for tree in range(n_trees):
+        order = _lay_out(ensemble, tree, masks)
+        leaves[tree, : len(order)] = ensemble.leaf_value[tree, order]
+    used = np.unique(ensemble.feature[ensemble.feature >= 0]).astype(np.int64)
+    built = [_feature_table(ensemble, masks, int(feature)) for feature in used]
+    first_leaf = np.arange(n_trees, dtype=np.int64) * n_leaves - _BIAS
+    return MaskTables(used, tuple(b[0] for b in built), tuple(b[1] for b in built), leaves.reshape(-1), first_leaf)
+
+
+def _lay_out(ensemble: TreeEnsemble, tree: int, masks: Masks) -> list[int]:
+    """Return a tree's leaves from left to right; write into ``masks`` what each node spares when it is false."""
+    order: list[int] = []
+    begins: dict[int, int] = {}
+    full = int(np.iinfo(masks.dtype).max)
+    stack = [(0 if ensemble.feature.shape[1] and ensemble.feature[tree, 0] >= 0 else -1, True)]
+    while stack:
+        node, entering = stack.pop()
+        if node < 0:
+            order.append(-node - 1)
+        elif entering:
+            if node in begins or node >= masks.shape[1]:
+                raise DataError(f"Tree {tree} is not a tree: node {node} has two parents or does not exist.")
+            begins[node] = len(order)
+            stack += [(int(ensemble.right[tree, node]), True), (node, False), (int(ensemble.left[tree, node]), True)]
+        else:
+            cleared = (1 << len(order)) - (1 << begins[node])
+            masks[tree, node] = full & ~cleared
+    return order
+
+
+def _feature_table(ensemble: TreeEnsemble, masks: Masks, feature: int) -> tuple[F32, Masks]:
+    trees, nodes = np.nonzero(ensemble.feature == feature)
+    asked, clears = ensemble.threshold[trees, nodes], masks[trees, nodes]
+    thresholds, place = np.unique(asked, return_inverse=True)
+    table = np.full((len(thresholds) + 2, ensemble.n_trees), np.iinfo(masks.dtype).max, dtype=masks.dtype)
+    np.bitwise_and.at(table, (place + 1, trees), clears)
+    np.bitwise_and.accumulate(table[:-1], axis=0, out=table[:-1])
+    goes_right = ~ensemble.nan_left[trees, nodes]
+    np.bitwise_and.at(table[-1], trees[goes_right], clears[goes_right])
+    # NaN sorts after infinity, so a missing value finds the last row by the same search.
+    return np.append(thresholds, np.float32(np.inf)), table
+
+
+def from_lightgbm_text(model: str) -> TreeEnsemble:
+    """Read the trees of ``lightgbm.Booster.model_to_string()``, without lightgbm.
+
+    Thresholds are lowered to the next 32-bit float, which decides every 32-bit input as the original does.
+
+    Args:
+        model: The model as text: one output, numerical splits, up to 64 leaves a tree.
+
+    Returns:
+        The trees; their score equals ``Booster.predict(x, raw_score=True)``.
+
+    Raises:
+        DataError: Where the text is not such a model, or uses what plain trees cannot express.
+    """
+    head, *sections = model.split("\nTree=")
+    header = _pairs(head)
+    if "max_feature_idx" not in header or not sections:
+        raise DataError("The text is not a LightGBM model with trees.", hint="Pass Booster.model_to_string().")
+    if header.get("num_tree_per_iteration", "1") != "1":
+        raise DataError("The LightGBM model has several outputs.", hint="Train it with one class.")
+    trees = [_pairs(section) for section in sections]
+    n_leaves = max([2, *(int(tree["num_leaves"]) for tree in trees)])
+    nodes = [_read_nodes(tree) for tree in trees]
+    columns = {name: _stack([node[name] for node in nodes], n_leaves - 1, fill) for name, fill in _FILL.items()}
+    leaves = _stack([_numbers(tree, "leaf_value") for tree in trees], n_leaves, 0.0)
+    if "average_output" in head.splitlines():
+        leaves /= len(trees)
+    n_features = np.array([int(header["max_feature_idx"]) + 1])
+    return TreeEnsemble.from_arrays({**columns, "leaf_value": leaves, "n_features": n_features})
+
+
+_FILL = {"feature": -1, "threshold": 0.0, "nan_left": False, "left": 0, "right": 0}
+
+
+def _stack(rows: Sequence[Array], width: int, fill: float) -> Array:
+    out = np.full((len(rows), width), fill, dtype=rows[0].dtype)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = row
+    return out
+
+
+def _read_nodes(tree: Mapping[str, str]) -> dict[str, Array]:
+    """Return the node columns of one tree, named as in ``TreeEnsemble``."""
+    decision = _numbers(tree, "decision_type").astype(np.int64)
+    missing = decision >> _MISSING_SHIFT
+    if tree.get("num_cat", "0") != "0" or (decision & _CATEGORICAL).any():
+        raise DataError("The LightGBM model has categorical splits.", hint="Encode categories as numbers.")
+    if tree.get("is_linear", "0") != "0":
+        raise DataError("The LightGBM model has linear leaves.", hint="Train with linear_tree=false.")
+    if (missing == _ZERO_IS_MISSING).any():
+        raise DataError("The LightGBM model treats zero as missing.", hint="Train with zero_as_missing=false.")
+    exact = _numbers(tree, "threshold")
+    threshold = np.clip(exact, np.finfo(np.float32).min, np.finfo(np.float32).max).astype(np.float32)
+    return {
+        "feature": _numbers(tree, "split_feature").astype(np.int32),
+        "threshold": np.where(threshold > exact, np.nextafter(threshold, np.float32(-np.inf)), threshold),
+        # Without a missing type of its own, LightGBM reads NaN as zero.
+        "nan_left": np.where(missing == _NAN_IS_MISSING, (decision & _DEFAULT_LEFT) > 0, exact >= 0),
+        "left": _numbers(tree, "left_child").astype(np.int32),
+        "right": _numbers(tree, "right_child").astype(np.int32),
+    }
+
+
+def _numbers(tree: Mapping[str, str], key: str) -> F64:
+    return np.array(tree.get(key, "").split(), dtype=np.float64)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in text.partition("\n\n")[0].splitlines())}
