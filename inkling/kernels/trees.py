@@ -172,6 +172,8 @@ def _lay_out(ensemble: TreeEnsemble, tree: int, masks: Masks) -> list[int]:
     while stack:
         node, entering = stack.pop()
         if node < 0:
+            if -node > ensemble.leaf_value.shape[1]:
+                raise DataError(f"Tree {tree} leads to leaf {-node - 1}, which does not exist.")
             order.append(-node - 1)
         elif entering:
             if node in begins or node >= masks.shape[1]:
@@ -206,7 +208,7 @@ def from_lightgbm_text(model: str) -> TreeEnsemble:
         model: The model as text: one output, numerical splits, up to 64 leaves a tree.
 
     Returns:
-        The trees; their score equals ``Booster.predict(x, raw_score=True)``.
+        The trees; their score equals ``Booster.predict(x, raw_score=True)``, for a random forest divided by its trees.
 
     Raises:
         DataError: Where the text is not such a model, or uses what plain trees cannot express.
@@ -249,7 +251,8 @@ def _read_nodes(tree: Mapping[str, str]) -> dict[str, Array]:
     if (missing == _ZERO_IS_MISSING).any():
         raise DataError("The LightGBM model treats zero as missing.", hint="Train with zero_as_missing=false.")
     exact = _numbers(tree, "threshold")
-    threshold = np.clip(exact, np.finfo(np.float32).min, np.finfo(np.float32).max).astype(np.float32)
+    with np.errstate(over="ignore"):
+        threshold = exact.astype(np.float32)
     return {
         "feature": _numbers(tree, "split_feature").astype(np.int32),
         "threshold": np.where(threshold > exact, np.nextafter(threshold, np.float32(-np.inf)), threshold),
