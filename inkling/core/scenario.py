@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from inkling.core.config import Config
 
 Time = Literal["real", "order", "none"]
@@ -44,7 +46,7 @@ class Scenario(Config, frozen=True, kw_only=True):
 
     name: str = "general"
     """Registered name: the folder's name."""
-    positive: dict[str, float] = {"interaction": 1.0}
+    positive: dict[str, float] = msgspec.field(default_factory=lambda: {"interaction": 1.0})
     """Events that are targets and positive signals, with their weights."""
     positive_value: dict[str, float] = {}
     """Smallest value for an event to be positive, such as rating = 3.5; below it the event is history only."""
