@@ -1,0 +1,66 @@
+"""Items: one by one, in bulk, and a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inkling.core.errors import NotFoundError
+from inkling.server.endpoint import Call, Endpoint, always
+from inkling.server.rows import with_id, with_path_id
+from inkling.server.schemas import FindItemsQuery, ItemsIn, ItemsOut, Row, VersionOut
+
+
+def _put_item(call: Call) -> VersionOut:
+    return VersionOut(call.engine.put_items([with_path_id(call.body, "item_id", call.ids["id"])]))
+
+
+def _put_items(call: Call) -> VersionOut:
+    return VersionOut(call.engine.put_items(with_id(call.body.items, "item_id", where="items")))
+
+
+def _patch_item(call: Call) -> VersionOut:
+    changes = with_path_id(call.body, "item_id", call.ids["id"])
+    del changes["item_id"]
+    return VersionOut(call.engine.patch_item(call.ids["id"], changes))
+
+
+def _get_item(call: Call) -> dict[str, Any]:
+    return call.engine.get_item(call.ids["id"])
+
+
+def _delete_item(call: Call) -> VersionOut:
+    return VersionOut(call.engine.delete_item(call.ids["id"]))
+
+
+def _find_items(call: Call) -> ItemsOut:
+    query: FindItemsQuery = call.query
+    if query.id:
+        return ItemsOut([row for item_id in query.id if (row := _known(call, item_id)) is not None])
+    return ItemsOut(call.engine.find_items(query.text, limit=query.limit))
+
+
+def _known(call: Call, item_id: str) -> dict[str, Any] | None:
+    try:
+        return call.engine.get_item(item_id)
+    except NotFoundError:
+        return None
+
+
+_ONE, _ALL = "/v1/items/{id}", "/v1/items"
+
+ENDPOINTS = (
+    Endpoint("GET", _ONE, _get_item, "Read an item.", answer=dict[str, Any]),
+    Endpoint("PUT", _ONE, _put_item, "Write an item.", body=Row, answer=VersionOut, blocking=always),
+    Endpoint("PATCH", _ONE, _patch_item, "Change attributes of an item.", body=Row, answer=VersionOut, blocking=always),
+    Endpoint("DELETE", _ONE, _delete_item, "Delete an item.", answer=VersionOut, blocking=always),
+    Endpoint(
+        "GET",
+        _ALL,
+        _find_items,
+        "Find items by text, or read several by id; ids that are unknown are left out.",
+        query=FindItemsQuery,
+        answer=ItemsOut,
+        blocking=always,
+    ),
+    Endpoint("POST", _ALL, _put_items, "Write many items.", body=ItemsIn, answer=VersionOut, blocking=always),
+)

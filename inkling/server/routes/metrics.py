@@ -1,0 +1,16 @@
+"""What the server counted, for Prometheus."""
+
+from __future__ import annotations
+
+from starlette.responses import PlainTextResponse
+
+from inkling.server.endpoint import Call, Endpoint
+from inkling.server.metrics import CONTENT_TYPE
+
+
+def _metrics(call: Call) -> PlainTextResponse:
+    about = {**call.engine.about(), "log_version": call.engine.version}
+    return PlainTextResponse(call.around.metrics.render(about), headers={"Content-Type": CONTENT_TYPE})
+
+
+ENDPOINTS = (Endpoint("GET", "/metrics", _metrics, "Counts and durations in Prometheus' text format."),)

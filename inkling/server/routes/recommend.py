@@ -1,0 +1,49 @@
+"""Recommendations: the full question, and the short one by a person's id."""
+
+from __future__ import annotations
+
+from inkling.core.recommendation import Recommendation
+from inkling.engine.base import Ask
+from inkling.server.endpoint import Call, Endpoint
+from inkling.server.schemas import ListQuery
+
+
+def _reads_text(call: Call) -> bool:
+    """A sentence takes the encoder some milliseconds; everything else is answered from what was prepared."""
+    return call.body.text is not None
+
+
+def _answer(call: Call, question: Ask) -> Recommendation:
+    answer = call.engine.ask(question)
+    call.around.metrics.record_stages(answer.timings_ms)
+    return answer
+
+
+def _recommend(call: Call) -> Recommendation:
+    return _answer(call, call.body)
+
+
+def _recommend_for_user(call: Call) -> Recommendation:
+    query: ListQuery = call.query
+    return _answer(call, Ask(user_id=call.ids["id"], k=query.k, explain=query.explain, language=query.language))
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/v1/recommend",
+        _recommend,
+        "Recommend items to a person, a session, or for a sentence or a history.",
+        body=Ask,
+        answer=Recommendation,
+        blocking=_reads_text,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/users/{id}/recommendations",
+        _recommend_for_user,
+        "Recommend items to a person.",
+        query=ListQuery,
+        answer=Recommendation,
+    ),
+)

@@ -1,0 +1,172 @@
+"""What travels over the wire besides ``Ask`` and ``Recommendation``, which are the engine's own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=10_000)]
+Id = Annotated[str, Meta(min_length=1, max_length=512)]
+Attribute = str | Whole | float | bool | list[str | float | bool] | None
+Row = dict[str, Attribute]
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what comes in: unknown fields are an error."""
+
+
+class EventIn(Wire, frozen=True, kw_only=True):
+    """One event: who (a person or a session), what (an item), which event, and when."""
+
+    user_id: str | UnsetType = UNSET
+    session_id: str | UnsetType = UNSET
+    item_id: str | UnsetType = UNSET
+    event: str | UnsetType = UNSET
+    timestamp: Annotated[
+        Whole | float | str | UnsetType, Meta(description="Epoch seconds, milliseconds, or ISO 8601; default: now.")
+    ] = UNSET
+    value: float | UnsetType | None = UNSET
+    text: str | UnsetType = UNSET
+    event_id: Annotated[str | UnsetType, Meta(description="Makes a retry harmless.")] = UNSET
+    context: dict[str, str] | UnsetType = UNSET
+    recommendation_id: Annotated[str | UnsetType, Meta(description="The answer that led to this event.")] = UNSET
+
+
+class EventsIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/events``."""
+
+    events: list[EventIn]
+
+
+class EventRows(Wire, frozen=True, kw_only=True):
+    """The same with rows as they come: the engine checks each one, so that a bad row does not stop the others."""
+
+    events: list[Any]
+
+
+class RejectedOut(msgspec.Struct, frozen=True):
+    """A row that was not taken."""
+
+    index: int
+    reason: str
+
+
+class EventsOut(msgspec.Struct, frozen=True):
+    """What became of a batch of events; sent once the accepted ones are durable."""
+
+    accepted: int
+    rejected: list[RejectedOut]
+    version: int
+
+
+class ItemsIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/items``: rows with an ``item_id`` and any attributes."""
+
+    items: list[Row]
+
+
+class UsersIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/users``: rows with a ``user_id`` and any attributes."""
+
+    users: list[Row]
+
+
+class MergeIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/users/{id}/merge``."""
+
+    session_id: Id
+
+
+class ScoreIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/score``."""
+
+    user_id: Id
+    items: Annotated[list[str], Meta(max_length=10_000)]
+
+
+class ScoreOut(msgspec.Struct, frozen=True):
+    """One score for each item asked for, in that order."""
+
+    scores: list[float]
+
+
+class VersionOut(msgspec.Struct, frozen=True):
+    """The version that holds a write."""
+
+    version: int
+
+
+class ErasedOut(msgspec.Struct, frozen=True):
+    """Proof of an erasure: place -> how many rows were removed."""
+
+    user_id: str
+    version: int
+    removed: dict[str, int]
+
+
+class ItemsOut(msgspec.Struct, frozen=True):
+    """Catalogue rows."""
+
+    items: list[dict[str, Any]]
+
+
+class UsersOut(msgspec.Struct, frozen=True):
+    """People's ids."""
+
+    users: list[str]
+
+
+class HistoryOut(msgspec.Struct, frozen=True):
+    """A person's events, newest first."""
+
+    user_id: str
+    events: list[dict[str, Any]]
+
+
+class StatusOut(msgspec.Struct, frozen=True):
+    """Whether the server is alive, or ready, and at which version."""
+
+    status: str
+    version: int
+
+
+class NoQuery(Wire, frozen=True, kw_only=True):
+    """No query parameters."""
+
+
+class ListQuery(Wire, frozen=True, kw_only=True):
+    """How many answers, whether with contributions, and in which language the reasons are."""
+
+    k: Whole = 10
+    explain: bool = False
+    language: str = "en"
+
+
+class SimilarQuery(Wire, frozen=True, kw_only=True):
+    """How many answers."""
+
+    k: Whole = 10
+
+
+class FindItemsQuery(Wire, frozen=True, kw_only=True):
+    """Search by text, or read several items at once by repeating ``id``."""
+
+    text: str = ""
+    id: list[str] = []
+    limit: Count = 20
+
+
+class FindUsersQuery(Wire, frozen=True, kw_only=True):
+    """Search by the beginning of an id."""
+
+    prefix: str = ""
+    limit: Count = 20
+
+
+class LimitQuery(Wire, frozen=True, kw_only=True):
+    """How many rows at most."""
+
+    limit: Count = 50
