@@ -1,0 +1,94 @@
+"""Who had what, as sparse matrices: the raw material of neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from inkling.core.arrays import F64, I64, Bool
+from inkling.core.dataset import Dataset, Interactions
+from inkling.core.errors import DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Signal = Literal["binary", "log", "sum"]
+Sparse = Any  # scipy has no types; a csr_array or csc_array
+
+
+def signals(data: Dataset, *, name: str) -> Interactions:
+    """Return the events that say something good, of known items.
+
+    Raises:
+        DataError: There is none.
+    """
+    events = data.interactions
+    kept = events.select((events.weights > 0) & (events.item_rows >= 0))
+    if not len(kept):
+        raise DataError(
+            f"'{name}' cannot be fitted: the data has no event with a positive weight.",
+            hint="Name the events that count under 'positive' or 'signals' of the scenario.",
+        )
+    return kept
+
+
+def people_by_items(events: Interactions, weights: F64, shape: tuple[int, int], *, signal: Signal) -> csr_array:
+    """Return people x items (float32): 1 or the latest decayed weight ("binary"), log(1 + sum), or the sum.
+
+    Args:
+        events: Positive events; those without a person are left out.
+        weights: (N,) the strength of each event, decayed where wanted.
+        shape: Number of people and items.
+        signal: How several events of one person with one item count.
+    """
+    from scipy.sparse import csr_array
+
+    known = events.user_rows >= 0
+    keys = events.user_rows[known].astype(np.int64) * shape[1] + events.item_rows[known]
+    cells, place = np.unique(keys, return_inverse=True)
+    if signal == "binary":
+        values = np.zeros(len(cells))
+        np.maximum.at(values, place, weights[known])
+    else:
+        values = np.bincount(place, weights[known], len(cells))
+        values = np.log1p(values) if signal == "log" else values
+    return csr_array((values.astype(np.float32), (cells // shape[1], cells % shape[1])), shape=shape)
+
+
+def steps_by_items(step_rows: I64, events: Interactions, weights: F64, shape: tuple[int, int]) -> csr_array:
+    """Return steps x items (float32): the largest weight of an item within a step."""
+    from scipy.sparse import csr_array
+
+    keys = step_rows * shape[1] + events.item_rows
+    cells, place = np.unique(keys, return_inverse=True)
+    values = np.zeros(len(cells))
+    np.maximum.at(values, place, weights)
+    return csr_array((values.astype(np.float32), (cells // shape[1], cells % shape[1])), shape=shape)
+
+
+def column_sums(matrix: Sparse) -> F64:
+    """Return the sum (columns,) of each column."""
+    return np.asarray(matrix.sum(axis=0), dtype=np.float64).ravel()
+
+
+def scale_rows(matrix: csr_array, factors: F64) -> csr_array:
+    """Return the matrix with each row multiplied by its factor."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * np.repeat(factors, np.diff(scaled.indptr))).astype(np.float32)
+    return scaled
+
+
+def scale_columns(matrix: csr_array, factors: F64) -> csr_array:
+    """Return the matrix with each column multiplied by its factor."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * factors[scaled.indices]).astype(np.float32)
+    return scaled
+
+
+def first_of_runs(*columns: I64) -> Bool:
+    """Return true (N,) where any of the columns differs from the row before."""
+    new = np.ones(len(columns[0]), dtype=np.bool_)
+    if len(new):
+        new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return new
