@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from inkling.core.arrays import F64, I64, Bool
+from inkling.core.arrays import F64, I32, I64
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError
 
@@ -51,8 +51,8 @@ def people_by_items(events: Interactions, weights: F64, shape: tuple[int, int], 
         values = np.zeros(len(cells))
         np.maximum.at(values, place, weights[known])
     else:
-        values = np.bincount(place, weights[known], len(cells))
-        values = np.log1p(values) if signal == "log" else values
+        sums = np.bincount(place, weights[known], len(cells)).astype(np.float64)
+        values = np.log1p(sums) if signal == "log" else sums
     return csr_array((values.astype(np.float32), (cells // shape[1], cells % shape[1])), shape=shape)
 
 
@@ -86,9 +86,8 @@ def scale_columns(matrix: csr_array, factors: F64) -> csr_array:
     return scaled
 
 
-def first_of_runs(*columns: I64) -> Bool:
-    """Return true (N,) where any of the columns differs from the row before."""
-    new = np.ones(len(columns[0]), dtype=np.bool_)
-    if len(new):
-        new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+def first_of_runs(labels: I32 | I64) -> I64:
+    """Return 1 (N,) where a label differs from the one before, and at the first, else 0."""
+    new = np.ones(len(labels), dtype=np.int64)
+    new[1:] = labels[1:] != labels[:-1]
     return new

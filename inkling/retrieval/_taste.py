@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
@@ -57,7 +58,7 @@ def day_length(data: Dataset) -> float:
 
 
 def decay(ages: I64 | F64, half_life_days: float, day: float) -> F64:
-    """Return the weight of ages in timestamp units: 1 now, a half after ``half_life_days``; the future counts as now."""
+    """Return the weights of ages (N,) in timestamp units: 1 now, a half after ``half_life_days``; the future is now."""
     if half_life_days <= 0 or not np.isfinite(day):
         return np.ones(len(ages))
     return np.asarray(np.exp2(np.maximum(ages, 0) * (-1.0 / (half_life_days * day))))
@@ -66,7 +67,7 @@ def decay(ages: I64 | F64, half_life_days: float, day: float) -> F64:
 def tastes(query: Query, n_items: int, config: TasteConfig, day: float) -> Iterator[Taste]:
     """Yield the taste of each person; items at or beyond ``n_items`` and events without weight are left out."""
     bounds = query.history.offsets.tolist()
-    for person, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for person, (start, end) in enumerate(pairwise(bounds)):
         yield _taste(query, person, slice(start, end), n_items, config, day)
 
 

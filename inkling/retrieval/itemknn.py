@@ -15,7 +15,17 @@ from inkling.core.run import Run
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Signal, column_sums, people_by_items, scale_columns, scale_rows, signals
 from inkling.retrieval._neighbours import Neighbours
-from inkling.retrieval._taste import AtLeastZero, Count, Positive, Share, TasteConfig, day_length, decay, grounds, tastes
+from inkling.retrieval._taste import (
+    AtLeastZero,
+    Count,
+    Positive,
+    Share,
+    TasteConfig,
+    day_length,
+    decay,
+    grounds,
+    tastes,
+)
 from inkling.retrieval.base import Because
 
 if TYPE_CHECKING:
@@ -46,7 +56,7 @@ class ItemKnnConfig(TasteConfig, frozen=True, kw_only=True):
 
 
 class ItemKnn:
-    """Item-to-item collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004; BM25 as in ``implicit``)."""
+    """Item-to-item collaborative filtering (Sarwar et al. 2001; BM25 after Robertson et al. 1994)."""
 
     name = "itemknn"
     Config = ItemKnnConfig

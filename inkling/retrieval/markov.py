@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
@@ -54,7 +55,7 @@ class MarkovConfig(Config, frozen=True, kw_only=True):
 
 
 class Markov:
-    """Weighted transitions over several steps, a sparse Markov chain (as in FPMC's factored chain, Rendle et al. 2010)."""
+    """Weighted transitions over several steps, a sparse Markov chain (Shani et al. 2005)."""
 
     name = "markov"
     Config = MarkovConfig
@@ -115,7 +116,7 @@ class Markov:
     def _tastes(self, query: Query) -> Iterator[Taste]:
         """Yield each person's latest steps: every item with its step's weight."""
         bounds = query.history.offsets.tolist()
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, end in pairwise(bounds):
             yield self._taste(query, slice(start, end))
 
     def _taste(self, query: Query, own: slice) -> Taste:
@@ -125,7 +126,7 @@ class Markov:
         if not len(keep):
             return Taste(rows[:0], weights[:0])
         rows, weights, sessions = rows[keep], weights[keep], history.session_rows[own][keep]
-        new = np.ones(len(keep), dtype=np.int64) if config.unit == "event" else first_of_runs(sessions).astype(np.int64)
+        new = np.ones(len(keep), dtype=np.int64) if config.unit == "event" else first_of_runs(sessions)
         steps = np.cumsum(new)
         back = steps[-1] - steps
         first = int(np.searchsorted(-back, -(config.last - 1)))
@@ -176,9 +177,7 @@ def _steps(events: Interactions, n_users: int, unit: str) -> tuple[I64, I64]:
     sessions = np.where(events.session_rows >= 0, events.session_rows, alone)
     owners = np.where(events.user_rows >= 0, events.user_rows, n_users + sessions).astype(np.int64)
     labels = np.arange(n, dtype=np.int64) if unit == "event" else sessions
-    _, begins, place = np.unique(
-        np.stack([owners, labels], axis=1), axis=0, return_index=True, return_inverse=True
-    )
+    _, begins, place = np.unique(np.stack([owners, labels], axis=1), axis=0, return_index=True, return_inverse=True)
     order = np.lexsort((begins, owners[begins]))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
