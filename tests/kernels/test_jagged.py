@@ -96,5 +96,5 @@ def test_normalising_brings_segments_to_one_range() -> None:
 
 
 def test_an_unknown_normalisation_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="no normalisation 'minmx'.*Did you mean 'minmax'"):
+    with pytest.raises(ConfigError, match=r"no normalisation 'minmx'.*Did you mean 'minmax'"):
         jagged.segment_normalise(*build([1]), method="minmx")

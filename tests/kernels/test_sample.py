@@ -38,7 +38,7 @@ def test_pairs_come_as_often_as_drawing_one_after_the_other_would_bring_them(rng
 
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
 def test_a_weight_that_means_nothing_is_an_error(rng, weight) -> None:
-    with pytest.raises(RequestError, match="at row 1 cannot be drawn by.*finite and not negative"):
+    with pytest.raises(RequestError, match=r"at row 1 cannot be drawn by.*finite and not negative"):
         sample_without_replacement(np.array([1.0, weight]), 1, rng)
 
 

@@ -63,5 +63,5 @@ def test_a_row_is_nearest_to_itself_and_missing_places_are_padded() -> None:
 
 
 def test_an_unknown_measure_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="no similarity measure 'cosin'.*Did you mean 'cosine'"):
+    with pytest.raises(ConfigError, match=r"no similarity measure 'cosin'.*Did you mean 'cosine'"):
         nearest(vectors(1), vectors(2), 1, measure="cosin")

@@ -84,7 +84,9 @@ def test_only_trees_of_one_leaf() -> None:
 def test_no_examples_and_no_trees() -> None:
     ensemble = from_lightgbm_text(WORLD)
     assert score(ensemble, np.empty((0, 2), dtype=np.float32)).tolist() == []
-    none = TreeEnsemble.from_arrays({name: array[:0] for name, array in ensemble.to_arrays().items()} | {"n_features": 2})
+    none = TreeEnsemble.from_arrays(
+        {name: array[:0] for name, array in ensemble.to_arrays().items()} | {"n_features": 2}
+    )
     assert score(none, np.zeros((2, 2), dtype=np.float32)).tolist() == [0, 0]
 
 
@@ -121,11 +123,11 @@ def test_text_that_is_no_model_is_an_error() -> None:
 
 def test_arrays_that_do_not_fit_are_an_error() -> None:
     arrays = from_lightgbm_text(WORLD).to_arrays()
-    with pytest.raises(DataError, match="lack left, leaf_value.*Expected: feature"):
+    with pytest.raises(DataError, match=r"lack left, leaf_value.*Expected: feature"):
         TreeEnsemble.from_arrays({name: arrays[name] for name in arrays if name not in ("left", "leaf_value")})
     with pytest.raises(DataError, match=r"'right' has shape \(2, 1\), expected \(2, 2\)"):
         TreeEnsemble.from_arrays({**arrays, "right": arrays["right"][:, :1]})
-    with pytest.raises(DataError, match="has 65 leaves.*at most 64"):
+    with pytest.raises(DataError, match=r"has 65 leaves.*at most 64"):
         TreeEnsemble.from_arrays({**arrays, "leaf_value": np.zeros((1, 65))})
 
 

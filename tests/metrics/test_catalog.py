@@ -130,13 +130,13 @@ def test_a_batch_equals_its_people_one_by_one(world) -> None:
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="no ranking metric 'ndgc'.*Did you mean 'ndcg'"):
+    with pytest.raises(ConfigError, match=r"no ranking metric 'ndgc'.*Did you mean 'ndcg'"):
         compute(["ndgc@10"], np.zeros((0, 1), dtype=np.int32), Jagged.from_lists([]))
 
 
 @pytest.mark.parametrize("name", ["ndcg", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@ten", "ndcg@1.5"])
 def test_a_name_without_a_number_of_places_is_an_error(name) -> None:
-    with pytest.raises(ConfigError, match="lacks the number of places.*'ndcg@10'"):
+    with pytest.raises(ConfigError, match=r"lacks the number of places.*'ndcg@10'"):
         parse(name)
 
 

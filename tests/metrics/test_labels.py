@@ -52,7 +52,7 @@ def test_columns_that_do_not_pair_are_an_error(metric) -> None:
         metric([0.5], [0, 1])
     with pytest.raises(RequestError, match="not two equally long"):
         metric([], [])
-    with pytest.raises(RequestError, match="NaN or infinity.*Leave those rows out"):
+    with pytest.raises(RequestError, match=r"NaN or infinity.*Leave those rows out"):
         metric([0.5, np.nan], [0, 1])
 
 

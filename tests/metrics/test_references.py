@@ -14,10 +14,13 @@ from inkling.core.jagged import Jagged
 from inkling.metrics import compute
 from inkling.metrics.accuracy import accuracy
 from inkling.metrics.auc import auc
+from inkling.metrics.calibration import calibration
 from inkling.metrics.logloss import logloss
 from inkling.metrics.rmse import rmse
 
 N_PEOPLE, WIDTH, N_ITEMS = 120, 12, 40
+METRICS = ("precision", "recall", "f1", "hit", "ndcg", "mrr", "map")
+KS = (1, 5, 10)
 RANX_NAMES = {"hit": "hit_rate"}
 
 
@@ -32,10 +35,11 @@ def world() -> tuple[np.ndarray, Jagged]:
 
 @pytest.fixture(scope="session")
 def ranx_values(world) -> dict[str, np.ndarray]:
-    """What ranx says of the same world, by name and person; compiled once, since that takes seconds."""
+    """What ranx says of the same world, by name and person, run as plain Python: compiling it would take minutes."""
     recommended, relevant = world
-    with warnings.catch_warnings():
-        # ranx brings numba and ir_datasets, which warn of their own matters on import and on compilation.
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_DISABLE_JIT", "1")
+        # ranx brings numba and ir_datasets, which warn of their own matters on import.
         warnings.simplefilter("ignore")
         ranx = pytest.importorskip("ranx")
         people = [f"p{person:03}" for person in range(N_PEOPLE)]
@@ -52,10 +56,6 @@ def ranx_values(world) -> dict[str, np.ndarray]:
             return_mean=False,
         )
     return dict(zip(names, values.values(), strict=True))
-
-
-METRICS = ("precision", "recall", "f1", "hit", "ndcg", "mrr", "map")
-KS = (1, 5, 10)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -101,8 +101,6 @@ def test_predictions_are_measured_as_by_scikit_learn(probabilities, labels) -> N
 
 def test_calibration_equals_the_distance_of_scikit_learns_curve() -> None:
     curve = pytest.importorskip("sklearn.calibration").calibration_curve
-    from inkling.metrics.calibration import calibration
-
     rng = np.random.default_rng(0)
     probabilities = rng.random(2000)
     labels = rng.random(2000) < probabilities**2

@@ -47,7 +47,9 @@ def test_scores_equal_those_of_lightgbm(objective, n_leaves) -> None:
     assert scores == pytest.approx(booster.predict(x, raw_score=True), abs=1e-6, rel=1e-6)
 
 
-@pytest.mark.parametrize("params", [{"use_missing": False}, {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}])
+@pytest.mark.parametrize(
+    "params", [{"use_missing": False}, {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}]
+)
 def test_other_ways_of_growing(params) -> None:
     booster = grow("regression", 16, **params)
     x = features(500, 2)
