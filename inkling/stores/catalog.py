@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 
 from inkling.core.arrays import F64, I32, Bool
 from inkling.core.errors import RequestError, nearest
-from inkling.core.tables import Items
 from inkling.core.vocabulary import Vocabulary
 from inkling.stores.base import Changes, Version
 from inkling.stores.columns import Column
@@ -31,9 +31,10 @@ class Catalog:
     out of answers, and so does a ``created_at`` in the future until then.
     """
 
-    def __init__(self, item_ids: Vocabulary) -> None:
+    def __init__(self, item_ids: Vocabulary, *, clock: Callable[[], float] = time.time) -> None:
         """Start empty; the vocabulary is the engine's and grows with what the log brings."""
         self._ids = item_ids
+        self._clock = clock
         self._lock = RLock()
         self._attributes: list[dict[str, Any] | None] = []
         self._flags: Bool = np.zeros((4, 0), dtype=np.bool_)
@@ -65,9 +66,16 @@ class Catalog:
             self.see(self._ids.add_all(str(row["item_id"]) for row in changes.rows if row.get("item_id")))
         self.version = changes.version
 
-    def load(self, items: Items) -> None:
-        """Put a whole table of items."""
-        self.put(items.frame.iter_rows(named=True))
+    def load(self, rows: Iterable[Mapping[str, Any]], *, known: Bool | None = None) -> None:
+        """Put a whole table of items; those with an id alone only where ``known`` (n_items,) says they exist."""
+        self.put(row for row in rows if any(value is not None for name, value in row.items() if name != "item_id"))
+        if known is not None:
+            self.see(np.flatnonzero(known).astype(np.int32))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the attributes of all items that were put and not deleted, in the order of their rows."""
+        with self._lock:
+            return [dict(known) for known in self._attributes if known is not None]
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> I32:
         """Put items with all their attributes, replacing what was known; return their rows."""
@@ -135,26 +143,28 @@ class Catalog:
         """Tell whether an item was put or seen, and not deleted; hidden ones and those still to come exist too."""
         return 0 <= row < self._flags.shape[1] and bool(self._flags[_LISTED, row] or self._flags[_SEEN, row])
 
-    def available(self, now_ms: int) -> Bool:
-        """Return (n_items,), read only: items that may be answered at ``now_ms``; n_items is the vocabulary's size."""
+    def available(self, n_items: int, *, now_ms: int | None = None) -> Bool:
+        """Return (n_items,), read only: items that may be answered at ``now_ms`` (default: now)."""
+        moment = int(self._clock() * 1000) if now_ms is None else now_ms
         key, begin, end, mask = self._available
-        if key == (self._stamp, len(self._ids)) and begin <= now_ms < end:
+        if key == (self._stamp, n_items) and begin <= moment < end:
             return mask
         with self._lock:
-            n = len(self._ids)
-            self._grow(n)
-            listed, seen, _, hidden = self._flags[:, :n]
-            created = self._created[:n]
+            self._grow(n_items)
+            listed, seen, _, hidden = self._flags[:, :n_items]
+            created = self._created[:n_items]
             there = (listed | seen) & ~hidden
-            mask: Bool = there & (created <= now_ms)
+            mask = np.array(there & (created <= moment), dtype=np.bool_)
             mask.flags.writeable = False
             begin = float(np.max(created, where=mask, initial=-np.inf))
             end = float(np.min(created, where=there & ~mask, initial=np.inf))
-            self._available = ((self._stamp, n), begin, end, mask)
+            self._available = ((self._stamp, n_items), begin, end, mask)
             return mask
 
-    def mask(self, filter_: Mapping[str, Any]) -> Bool:
+    def mask(self, filter_: Mapping[str, Any], *, n_items: int | None = None) -> Bool:
         """Return (n_items,), read only: items whose attributes pass a filter, whether they may be answered or not.
+
+        ``n_items`` is the size of the vocabulary unless it is given.
 
         Raises:
             RequestError: The filter is not of the documented form, or names a field that no item ever had.
@@ -163,16 +173,16 @@ class Catalog:
             key = _encode(filter_)
         except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise RequestError(f"The filter is no plain data: {error}.") from error
-        stamp = (self._stamp, len(self._ids))
+        width = len(self._ids) if n_items is None else n_items
+        stamp = (self._stamp, width)
         kept = self._masks.get(key)
         if kept is not None and kept[0] == stamp:
             return kept[1]
         node = parse(filter_)
         with self._lock:
-            n_items = len(self._ids)
-            mask = evaluate(node, lambda test: self._column(test).mask(test, n_items), n_items)
+            mask = evaluate(node, lambda test: self._column(test).mask(test, width), width)
             mask.flags.writeable = False
-            self._masks[key] = ((self._stamp, n_items), mask)
+            self._masks[key] = ((self._stamp, width), mask)
             self._masks.move_to_end(key)
             if len(self._masks) > _KEPT_MASKS:
                 self._masks.popitem(last=False)
@@ -190,8 +200,8 @@ class Catalog:
             self._columns[test.field] = column
         return column
 
-    def find(self, text: str = "", *, limit: int = 20) -> list[int]:
-        """Return rows of existing items with this id or with this text in the title, titles that start with it first.
+    def find(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
+        """Return existing items with this id or with this text in the title, titles that start with it first.
 
         An empty text finds all items, in the order of their rows.
         """
@@ -199,10 +209,10 @@ class Catalog:
         with self._lock:
             n = min(len(self._ids), len(self._attributes))
             rows = np.flatnonzero(self._flags[_LISTED, :n] | self._flags[_SEEN, :n]).tolist()
-            if not wanted:
-                return rows[: max(limit, 0)]
-            ranked = [(rank, row) for row in rows if (rank := self._rank(row, wanted)) is not None]
-        return [row for _, row in sorted(ranked)[: max(limit, 0)]]
+            if wanted:
+                ranked = [(rank, row) for row in rows if (rank := self._rank(row, wanted)) is not None]
+                rows = [row for _, row in sorted(ranked)]
+            return [{"item_id": self._ids.id_of(row), **(self.get(row) or {})} for row in rows[: max(limit, 0)]]
 
     def _rank(self, row: int, wanted: str) -> int | None:
         if self._ids.id_of(row).casefold() == wanted:

@@ -64,7 +64,10 @@ class Column:
             return self._equal(test.value, n_items)
         if test.op == "in":
             masks = (self._equal(value, n_items) for value in test.value)
-            return np.array([np.zeros(n_items, dtype=np.bool_), *masks]).any(axis=0)
+            mask = np.zeros(n_items, dtype=np.bool_)
+            for equal in masks:
+                mask |= equal
+            return mask
         if test.op == "contains":
             return self._contains(test.value, n_items)
         return self._compare(_COMPARE[test.op], test.value, n_items)

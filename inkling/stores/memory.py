@@ -54,14 +54,14 @@ class MemoryLog:
         with self._lock:
             self._check_open()
             for block in packed:
-                self._add(block, n_versions=block.n_rows)
+                self._add(block)
             return self._last()
 
-    def _add(self, block: blocks.Packed, *, n_versions: int) -> None:
+    def _add(self, block: blocks.Packed) -> None:
         for key in block.owners:
             self._owned[key].add(len(self._blocks))
         self._event_ids.update(block.event_ids)
-        self._versions.append(self._last() + n_versions)
+        self._versions.append(self._last() + block.n_rows)
         self._blocks.append(_Block(block.kind, block.ts, block.payload))
 
     def scan(self, *, since: Version = 0) -> Iterator[Changes]:
@@ -86,8 +86,8 @@ class MemoryLog:
     def erase_user(self, user_id: str) -> int:
         """Remove a person's rows, and those of sessions merged into them; return how many.
 
-        Blocks keep their versions. Where anything was removed, an ``erase`` block without rows follows: whoever reads
-        along learns that what was read before is out of date, not who it was.
+        Blocks keep their versions. An ``erase`` block of that person loses its row too: whoever meets it empty learns
+        that what was read before is out of date, not who it was.
         """
         with self._lock:
             self._check_open()
@@ -97,11 +97,7 @@ class MemoryLog:
                     rows = blocks.decode(self._blocks[index].payload)
                     owners |= {blocks.SESSION + key for key in blocks.merged_sessions(rows, user_id)}
             touched = set().union(*(self._owned.pop(key, set()) for key in owners))
-            n_removed = sum(self._rewrite(self._blocks[index], owners) for index in touched)
-            if n_removed:
-                gone = blocks.Packed("erase", int(self._clock() * 1000), 0, blocks.encode(()), frozenset(), ())
-                self._add(gone, n_versions=1)
-            return n_removed
+            return sum(self._rewrite(self._blocks[index], owners) for index in touched)
 
     def _rewrite(self, block: _Block, owners: set[str]) -> int:
         kept, removed = blocks.without(blocks.decode(block.payload), owners)

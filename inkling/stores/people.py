@@ -44,6 +44,10 @@ class PeopleTable:
                     self._out.add(self._ids.add(row["user_id"]))
         self.version = changes.version
 
+    def load(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put a whole table of people, leaving out those of whom only the id is known."""
+        self.put(row for row in rows if any(value is not None for name, value in row.items() if name != "user_id"))
+
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Put people with all their attributes, replacing what was known."""
         for row in rows:

@@ -63,7 +63,7 @@ class EventRings:
     @property
     def n_bytes(self) -> int:
         """Return the size of all columns in bytes."""
-        return sum(column.nbytes for column in self._columns) + self._people.nbytes
+        return sum(int(column.nbytes) for column in (*self._columns, self._people))
 
     def n_events(self, row: int) -> int:
         """Return how many events a person has had, those that fell out included."""
@@ -244,9 +244,9 @@ class EventRings:
         first = np.ones(len(users), dtype=np.bool_)
         first[1:] = users[1:] != users[:-1]
         running = np.cumsum(new | first)
-        sessions = running - np.maximum.accumulate(np.where(first, running, 0))
-        columns = (events.item_rows[order], ts, events.weights[order], events.events[order], events.values[order])
-        for column, values in zip(self._columns, (*columns, sessions, codes), strict=True):
+        sessions: Array = running - np.maximum.accumulate(np.where(first, running, 0))
+        given = (events.item_rows[order], ts, events.weights[order], events.events[order], events.values[order])
+        for column, values in zip(self._columns, (*given, sessions, codes), strict=True):
             column[at] = values
 
     def history(self, rows: I32, *, limit: int = 0) -> History:

@@ -148,12 +148,9 @@ class SqliteLog:
                     owners.extend((records.short_hash(key), version) for key in block.owners)
                     event_ids.extend((records.digest(key),) for key in block.event_ids)
                 ticket.version = version
-            self._insert(rows, owners, event_ids)
-
-    def _insert(self, rows: list[_Row], owners: list[tuple[int, Version]], event_ids: list[tuple[bytes]]) -> None:
-        self._writer.executemany("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", rows)
-        self._writer.executemany("INSERT OR IGNORE INTO owners VALUES (?, ?)", sorted(owners))
-        self._writer.executemany("INSERT OR IGNORE INTO event_ids VALUES (?)", sorted(event_ids))
+            self._writer.executemany("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", rows)
+            self._writer.executemany("INSERT OR IGNORE INTO owners VALUES (?, ?)", sorted(owners))
+            self._writer.executemany("INSERT OR IGNORE INTO event_ids VALUES (?)", sorted(event_ids))
 
     def scan(self, *, since: Version = 0) -> Iterator[Changes]:
         """Yield the blocks that end after ``since``, in order, those appended meanwhile included.
@@ -209,8 +206,8 @@ class SqliteLog:
         """Remove a person's rows, and those of sessions merged into them, from the disk; return how many.
 
         Blocks keep their versions and their size (freed bytes are zeros), so no copy of a row is left in a page that
-        was moved. Where anything was removed, an ``erase`` block without rows follows: whoever reads along learns that
-        what was read before is out of date, not who it was.
+        was moved. An ``erase`` block of that person loses its row too: whoever meets it empty learns that what was read
+        before is out of date, not who it was.
 
         Raises:
             StoreError: Another process reads for so long that old bytes cannot be wiped; erase again later.
@@ -234,10 +231,6 @@ class SqliteLog:
             kept, removed = blocks.without(rows, owners)
             n_removed += len(removed)
             self._rewrite(version, kept, removed)
-        if n_removed:
-            last = int(self._writer.execute("SELECT max(last_version) FROM blocks").fetchone()[0]) + 1
-            now_ms = int(self._clock() * 1000)
-            self._insert([(last, last, "erase", now_ms, records.frame(blocks.encode(())))], [], [])
         return n_removed
 
     def _blocks_of(self, owners: set[str]) -> dict[Version, tuple[str, tuple[blocks.Row, ...]]]:
