@@ -86,6 +86,10 @@ def segment_order(offsets: I64, values: Array) -> I64:
     """Return the positions (N,) that sort each segment in descending order, ties by position."""
     if len(offsets) == 2:
         return np.argsort(-values, kind="stable")
+    if values.dtype == np.float32 and not np.isnan(values).any():
+        packed = _packed_order(offsets, _descending_keys(values), 32)
+        if packed is not None:
+            return packed
     return np.lexsort((-values, _small_ids(offsets)))
 
 
@@ -130,7 +134,11 @@ def segment_unique(offsets: I64, values: Array) -> tuple[I64, I64]:
         New offsets (B + 1,) and ascending positions (M,).
     """
     single = len(offsets) == 2
-    order = np.argsort(values, kind="stable") if single else np.lexsort((values, _small_ids(offsets)))
+    order = None
+    if values.dtype == np.int32 and values.min(initial=0) >= 0:
+        order = _packed_order(offsets, values.astype(np.int64), int(values.max(initial=0)).bit_length())
+    if order is None:
+        order = np.lexsort((values, _small_ids(offsets)))
     ordered = values[order]
     is_first = np.ones(len(order), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
@@ -245,6 +253,30 @@ def _small_ids(offsets: I64) -> Array:
     """Return segment ids in 16 bits where they fit: numpy sorts those by radix, several times faster."""
     kind = np.int16 if len(offsets) < 2**15 else np.int64
     return np.repeat(np.arange(len(offsets) - 1, dtype=kind), lengths(offsets))
+
+
+def _packed_order(offsets: I64, keys: I64, n_bits: int) -> I64 | None:
+    """Return the positions (N,) that sort each segment by keys of ``n_bits`` bits, ties by position.
+
+    Segment, key and position share one whole number, and numbers sort several times faster than columns do. None where
+    they do not fit into 63 bits.
+    """
+    place_bits, segment_bits = len(keys).bit_length(), (len(offsets) - 1).bit_length()
+    if place_bits + n_bits + segment_bits > 63:
+        return None
+    packed = keys << place_bits
+    packed += np.arange(len(keys))
+    if len(offsets) > 2:
+        packed += segment_ids(offsets) << (place_bits + n_bits)
+    packed.sort()
+    return packed & ((1 << place_bits) - 1)
+
+
+def _descending_keys(values: F32) -> I64:
+    """Return whole numbers of 32 bits (N,) that ascend where the values descend."""
+    # Subtracting from zero, unlike negating, never gives the negative zero that would sort apart from zero.
+    bits = (np.float32(0.0) - values).view(np.int32)
+    return np.asarray((bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64) + 2**31)
 
 
 def _one(positions: I64) -> tuple[I64, I64]:

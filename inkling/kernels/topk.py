@@ -9,7 +9,9 @@ from inkling.core.arrays import F32, I32, I64, Bool
 # Below this length, sorting the whole row costs less than partitioning it first.
 _SORT_ALL = 128
 # Above this length, a lower bound from block maxima leaves few rows for the partition to look at.
-_BOUND_FIRST = 16_384
+_BOUND_FIRST = 1_024
+# Blocks for each answer wanted: the more, the fewer rows pass the bound.
+_BLOCKS_EACH = 4
 _NEVER = np.float32(-np.inf)
 
 
@@ -34,7 +36,8 @@ def topk(scores: F32, k: int, *, mask: Bool | None = None) -> tuple[I32, F32]:
     candidates = _above_block_bound(scores, k) if len(scores) > _BOUND_FIRST else None
     if candidates is None:
         return _select(scores, k)
-    inner, best = _select(scores[candidates], k)
+    # Every candidate is at least the bound, hence a number; ascending rows keep ties in order.
+    inner, best = topk(scores[candidates], k)
     return candidates[inner].astype(np.int32), best
 
 
@@ -99,8 +102,8 @@ def _above_block_bound(scores: F32, k: int) -> I64 | None:
 
     A block's maximum is itself a score, so the k-th largest of the maxima is at most the k-th largest score.
     """
-    n_blocks = max(len(scores) // 64, 1)
-    if n_blocks < 2 * k:
+    n_blocks = max(len(scores) // 64, _BLOCKS_EACH * k)
+    if 2 * n_blocks > len(scores):
         return None
     usable = len(scores) // n_blocks * n_blocks
     maxima = scores[:usable].reshape(-1, n_blocks).max(axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,3 +63,25 @@ def test_more_segments_than_sixteen_bits_can_name() -> None:
     offsets = np.arange(40_001) * 2
     values = np.tile(np.array([1, 2], dtype=np.float32), 40_000)
     assert jagged.segment_rank(offsets, values).tolist() == [1, 0] * 40_000
+
+
+@given(st.lists(st.lists(st.floats(width=32), max_size=9), min_size=2, max_size=5))
+def test_any_float_is_ordered_as_by_a_stable_sort(lists) -> None:
+    offsets, values = flat(lists)
+    expected = [int(start) + np.argsort(-values[start:end], kind="stable") for start, end in pairwise(offsets)]
+    assert np.array_equal(jagged.segment_order(offsets, values), np.concatenate(expected))
+
+
+@given(st.lists(st.lists(st.integers(-(2**31), 2**31 - 1) | st.integers(0, 3), max_size=9), min_size=1, max_size=5))
+def test_any_whole_number_is_kept_once(lists) -> None:
+    offsets, values = jagged.from_lists(lists, np.int32)
+    expected = reference.segment_unique(offsets.tolist(), values.tolist())
+    assert jagged.to_lists(*jagged.segment_unique(offsets, values)) == expected
+
+
+def test_numbers_too_wide_to_pack_are_ordered_all_the_same() -> None:
+    values = np.random.default_rng(0).normal(size=70_000).astype(np.float32)
+    offsets = np.arange(70_001)
+    assert jagged.segment_order(offsets, values).tolist() == list(range(70_000))
+    rows = np.tile(np.array([2**31 - 1, 2**31 - 1], dtype=np.int32), 35_000)
+    assert len(jagged.segment_unique(np.arange(0, 70_001, 2), rows)[1]) == 35_000
