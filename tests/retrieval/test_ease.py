@@ -1,0 +1,5 @@
+from inkling.testing.retrieval import RetrieverContract
+
+
+class TestEaseContract(RetrieverContract):
+    name = "ease"

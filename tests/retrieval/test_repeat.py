@@ -1,0 +1,5 @@
+from inkling.testing.retrieval import RetrieverContract
+
+
+class TestRepeatContract(RetrieverContract):
+    name = "repeat"
