@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from inkling.core.config import Config
 from inkling.core.errors import DataError
 from inkling.core.run import Progress
 from inkling.core.scenario import Time
@@ -17,7 +14,7 @@ from inkling.events.report import FileReport, Reject, count_reasons
 from inkling.events.schema import TABLES, DatasetInfo, Kind, Table, renames
 from inkling.events.source import Piece, format_of
 from inkling.events.timestamps import TimeReader
-from inkling.events.typed import Typed, type_piece
+from inkling.events.typed import Typed, stack, type_piece
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,8 +45,6 @@ def read_table(
     Raises:
         DataError: A column is missing, the file is empty or damaged, or not one row could be read.
     """
-    import polars as pl
-
     info = info or DatasetInfo()
     table = TABLES[kind]
     times = {name: TimeReader(_stated_time(kind, info), where=f"{path.name}, {name}") for name in table.times}
@@ -66,8 +61,8 @@ def read_table(
         if progress is not None:
             progress(path.name, n_rows, 0)
     _need_rows(path, frames, rejects)
-    frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
-    del frames
+    frame = stack(frames)
+    frames.clear()
     loaded = Loaded(frame, FileReport(file=path.name, rows=frame.height), rejects)
     for name, reader in times.items():
         _finish_times(loaded, name, reader, kind)
@@ -100,7 +95,7 @@ def pieces(path: Path, info: DatasetInfo) -> Iterator[Piece]:
         return read_atomic(path)
     from inkling.events.delimited import read_delimited
 
-    return read_delimited(path, delimiter="\t" if form == "tsv" else info.delimiter or ",", info=info)
+    return read_delimited(path, delimiter="\t" if form == "tsv" else info.delimiter or ",")
 
 
 def _typed(
@@ -173,11 +168,3 @@ def _unique_ids(loaded: Loaded, table: Table, kind: Kind) -> int:
     before = loaded.frame.height
     loaded.frame = loaded.frame.unique(subset=table.required[0], keep="last", maintain_order=True)
     return before - loaded.frame.height
-
-
-def empty_rows() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return no row positions."""
-    return np.empty(0, dtype=np.int64)
-
-
-__all__ = ["Config", "Loaded", "check_columns", "pieces", "read_table"]

@@ -59,6 +59,28 @@ def type_piece(frame: pl.DataFrame, kind: Kind, times: dict[str, TimeReader], *,
     return _split(ordered, bad, tuple(ignored))
 
 
+def stack(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return tables under each other; where an attribute's types differ beyond numbers, it becomes String."""
+    import polars as pl
+
+    if len(frames) == 1:
+        return frames[0]
+    kinds: dict[str, list[pl.DataType]] = {}
+    for frame in frames:
+        for name, kind in frame.schema.items():
+            kinds.setdefault(name, []).append(kind)
+    texts = [name for name, seen in kinds.items() if not _agree(seen)]
+    frames = [frame.with_columns(pl.col(set(texts) & set(frame.columns)).cast(pl.String)) for frame in frames]
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _agree(kinds: list[pl.DataType]) -> bool:
+    import polars as pl
+
+    known = [kind for kind in kinds if kind != pl.Null]
+    return len(set(known)) <= 1 or all(kind.is_numeric() for kind in known)
+
+
 def to_text(column: pl.Series) -> pl.Series:
     """Return a column as String; an empty cell is missing."""
     import polars as pl
