@@ -8,7 +8,7 @@ from inkling.core.errors import LeakError
 
 
 class Provenance(Config, frozen=True, kw_only=True):
-    """What an artefact was made from: a model, an adapted encoder, a distilled student, a profile, an embedding of reviews."""
+    """What an artefact (a model, an adapted encoder, a profile, an embedding of reviews) was made from."""
 
     name: str
     """What the artefact is, for the message."""
@@ -29,7 +29,7 @@ def refuse(artefact: Provenance, train: Dataset, *, cut: int, by_time: bool = Tr
             cold: there an artefact must come from the very same training part.
 
     Raises:
-        LeakError: The artefact saw an event after the cut, or events outside the training part, or does not say what it saw.
+        LeakError: The artefact saw an event after the cut or outside the training part, or does not say what it saw.
     """
     if artefact.trained_until is None and not artefact.fingerprint:
         return

@@ -135,7 +135,7 @@ def check_answer(query: Query, answer: Candidates, k: int) -> None:
     if forbidden.any():
         first = int(np.flatnonzero(forbidden)[0])
         raise ProtocolError(
-            f"The model answered item row {rows[first]} to person {owners[first]} of the batch, which may not be recommended.",
+            f"Item row {rows[first]}, answered to person {owners[first]} of the batch, may not be recommended.",
             hint="A model honours the query's allowed, candidates and exclude.",
         )
 

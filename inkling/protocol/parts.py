@@ -1,4 +1,4 @@
-"""The events that a split cuts through: in time order, in rows of one vocabulary, turned into what a model is fitted on."""
+"""The events that a split cuts through: in time order, in rows of one vocabulary, part by part a Dataset."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -42,7 +43,7 @@ class ReplayFold(Fold):
         known = np.searchsorted(np.sort(self.exists_from), self.asked, side="right")
         changes = np.flatnonzero(np.diff(known)) + 1
         edges = [0, *changes.tolist(), len(self)]
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             for begin in range(start, stop, size):
                 yield begin, min(begin + size, stop)
 

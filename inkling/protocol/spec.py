@@ -19,7 +19,7 @@ class ProtocolSpec(Config, frozen=True, kw_only=True):
     """Settings of a measurement. Empty values are filled in from the scenario by :func:`resolve`."""
 
     split: str = ""
-    """time, loo, random, given, cold or replay. Empty: time where times are real, loo where there is order, else random."""
+    """time, loo, random, given, cold, replay. Empty: time if times are real, loo if there is order, else random."""
     cuts: tuple[float, ...] = (0.9,)
     """Shares of the positive events up to the cuts of time, cold and replay; several are pooled."""
     seen: str = ""
@@ -54,7 +54,7 @@ def resolve(spec: ProtocolSpec, scenario: Scenario) -> ProtocolSpec:
     """Return ``spec`` with every empty value filled in from the scenario, after checking that the data can carry it.
 
     Raises:
-        ProtocolError: The split does not exist or needs times or an order that the data lacks, or a number is out of range.
+        ProtocolError: The split does not exist or needs times or order that the data lacks, or a number does not fit.
     """
     split = spec.split or _DEFAULT[scenario.time]
     if split not in SPLITS:
@@ -69,19 +69,14 @@ def resolve(spec: ProtocolSpec, scenario: Scenario) -> ProtocolSpec:
 
 def describe(spec: ProtocolSpec) -> dict[str, Any]:
     """Return what of a resolved measurement decides targets and candidates, as plain data to print and to hash."""
-    chosen: dict[str, Any] = {
-        "split": spec.split,
-        "seen": spec.seen,
-        "ks": list(spec.ks),
-        "metrics": list(spec.metrics),
-    }
+    chosen: dict[str, Any] = {"split": spec.split, "seen": spec.seen, "folds": spec.folds}
     if spec.split in ("time", "cold", "replay"):
         chosen["cuts"] = list(spec.cuts)
     if spec.split == "cold":
         chosen["cold_folds"] = spec.cold_folds
     if spec.split == "random":
         chosen["split_seed"] = spec.split_seed
-    return {**chosen, "folds": spec.folds}
+    return chosen
 
 
 def share(cut: float) -> Fraction:

@@ -10,7 +10,6 @@ import numpy as np
 
 from inkling.core.arrays import I32, I64, Bool
 from inkling.core.dataset import Dataset, Interactions
-from inkling.core.jagged import Jagged
 from inkling.core.scenario import Seen
 from inkling.core.vocabulary import Vocabulary
 from inkling.protocol.fold import Fold, distinct_pairs, groups_by_history, keep_targets, restricted, take_lists, unseen
@@ -81,7 +80,7 @@ def at(moment: int) -> Callable[[I32], I64]:
 
 
 def after_last_event(history: Interactions, *, otherwise: int) -> Callable[[I32], I64]:
-    """Return a clock that shows each person the time of their last event: what is known without the target's own time."""
+    """Return a clock that shows each person the time of their last event, which gives no target's time away."""
     last: dict[int, int] = dict(zip(history.user_rows.tolist(), history.ts.tolist(), strict=True))
     return lambda user_rows: np.array([last.get(row, otherwise) for row in user_rows.tolist()], dtype=np.int64)
 

@@ -1,8 +1,8 @@
 """Cold items: each fold of items leaves every training and history event, and is then to be found by its catalogue row.
 
-Three folds for each fold of items: ranked among all items (groups ``cold`` and ``warm``), ranked among the held-out items
-(``cold_among_cold``), and the warm targets of the same people by a model that nothing was hidden from (``warm_full``): what
-``warm`` loses against it is the price of the hidden items.
+Three folds for each fold of items: ranked among all items (groups ``cold`` and ``warm``), ranked among the held-out
+items (``cold_among_cold``), and the warm targets of the same people by a model that nothing was hidden from
+(``warm_full``): what ``warm`` loses against it is the price of the hidden items.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Base:
     targets: tuple[I32, I32]
     candidates: Bool
     until: int
-    by_time: bool
     inner: Callable[[Bool], Base | None]
+    by_time: bool = False
 
     def clock(self, history: Interactions) -> Callable[[I32], I64]:
         """Return when people are asked."""
@@ -141,8 +141,8 @@ def _time_base(parts: Parts, within: Bool, cut: float) -> Base | None:
         targets,
         candidates,
         instant,
-        True,
         lambda learned: _time_base(parts, learned, cut),
+        by_time=True,
     )
 
 
@@ -156,7 +156,7 @@ def _loo_base(parts: Parts, within: Bool) -> Base:
 
     def inner(learned: Bool) -> Base:
         targets = parts.targets(within & ~early & late & held_out)
-        return Base("cold-loo", learned, learned, targets, candidates, until, False, lambda _: None)
+        return Base("cold-loo", learned, learned, targets, candidates, until, lambda _: None)
 
     targets = parts.targets(within & ~late & held_out)
-    return Base("cold-loo", early, late, targets, candidates, until, False, inner)
+    return Base("cold-loo", early, late, targets, candidates, until, inner)

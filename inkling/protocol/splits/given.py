@@ -16,7 +16,7 @@ from inkling.protocol.splits.assemble import Given, after_last_event, assemble
 def folds(parts: Parts, spec: ProtocolSpec) -> list[Fold]:
     """Return the one fold of the source's own split, trained on its train rows.
 
-    People all of whose events lie in test are windows: all but the last positive event is their history, which is the target.
+    People all of whose events lie in test are windows: their last positive event is the target, the rest is history.
 
     Raises:
         ProtocolError: There is no column ``split``, or nothing in it is train or test.

@@ -1,4 +1,4 @@
-"""Leave one out: each person's last event is the target, the one before it validates. Flattering, but widely published."""
+"""Leave one out: each person's last event is the target, the one before it validates. Flattering, but widely used."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _replay(parts: Parts, cut: float, seen: Seen) -> ReplayFold:
 
 
 def _exists_from(parts: Parts, log: Interactions) -> I64:
-    """Return the first position in the log (n_items,) that finds each item in existence; beyond its end where none does."""
+    """Return the first position in the log (n_items,) that finds each item there; beyond its end where none does."""
     exists = np.full(parts.n_items, len(log) + 1, dtype=np.int64)
     np.minimum.at(exists, log.item_rows, np.arange(1, len(log) + 1))
     listed = parts.in_catalogue(None)

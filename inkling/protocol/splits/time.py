@@ -63,7 +63,7 @@ def time_fold(
         cut: The share of positive events up to the cut.
         seen: Whether what a person had counts.
         name: Of the fold.
-        held: (n_users,) people who are asked but not learned from; a second mask takes that place in the validation part.
+        held: (n_users,) people who are asked but not learned from; a second mask is for the validation part.
     """
     instant = cut_at(parts, within, cut)
     if instant is None:
