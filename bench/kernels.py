@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -38,10 +39,9 @@ def bench_topk(rng: np.random.Generator) -> None:
     for n in (4_000, 100_000, 1_000_000):
         scores = rng.normal(size=n).astype(np.float32)
         as_list = scores.tolist()
-        report(f"topk, best 100 of {n:,}", lambda s=scores: topk(s, 100), lambda s=as_list: reference.topk(s, 100))
-        report(
-            "", lambda s=scores: topk(s, 100), lambda s=scores: np.argsort(-s, kind="stable")[:100], beside="numpy sort"
-        )
+        ours, twin = partial(topk, scores, 100), partial(reference.topk, as_list, 100)
+        report(f"topk, best 100 of {n:,}", ours, twin)
+        report("", ours, partial(np.argsort, -scores, kind="stable"), beside="numpy sort")
 
 
 def bench_jagged(rng: np.random.Generator, n_people: int) -> None:

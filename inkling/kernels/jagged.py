@@ -134,11 +134,7 @@ def segment_unique(offsets: I64, values: Array) -> tuple[I64, I64]:
         New offsets (B + 1,) and ascending positions (M,).
     """
     single = len(offsets) == 2
-    order = None
-    if values.dtype == np.int32 and values.min(initial=0) >= 0:
-        order = _packed_order(offsets, values.astype(np.int64), int(values.max(initial=0)).bit_length())
-    if order is None:
-        order = np.lexsort((values, _small_ids(offsets)))
+    order = np.lexsort((values,)) if single else _ascending_order(offsets, values)
     ordered = values[order]
     is_first = np.ones(len(order), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
@@ -255,6 +251,15 @@ def _small_ids(offsets: I64) -> Array:
     return np.repeat(np.arange(len(offsets) - 1, dtype=kind), lengths(offsets))
 
 
+def _ascending_order(offsets: I64, values: Array) -> I64:
+    if values.dtype == np.int32 and values.min(initial=0) >= 0:
+        n_bits = int(values.max(initial=0)).bit_length()
+        packed = _packed_order(offsets, values.astype(np.int64), n_bits)
+        if packed is not None:
+            return packed
+    return np.lexsort((values, _small_ids(offsets)))
+
+
 def _packed_order(offsets: I64, keys: I64, n_bits: int) -> I64 | None:
     """Return the positions (N,) that sort each segment by keys of ``n_bits`` bits, ties by position.
 
@@ -264,10 +269,9 @@ def _packed_order(offsets: I64, keys: I64, n_bits: int) -> I64 | None:
     place_bits, segment_bits = len(keys).bit_length(), (len(offsets) - 1).bit_length()
     if place_bits + n_bits + segment_bits > 63:
         return None
-    packed = keys << place_bits
+    packed = segment_ids(offsets) << (place_bits + n_bits)
+    packed += keys << place_bits
     packed += np.arange(len(keys))
-    if len(offsets) > 2:
-        packed += segment_ids(offsets) << (place_bits + n_bits)
     packed.sort()
     return packed & ((1 << place_bits) - 1)
 
