@@ -39,7 +39,7 @@ class RetrieverContract:
     def query(self, n: int = 12) -> Query:
         """Return a question for ``n`` people of the toy shop, some unknown, in either country."""
         data = worlds.shop()
-        query = data.query(np.array([*range(n - 1), 999], dtype=np.int32))
+        query = data.query(np.array([*range(n - 1), -1], dtype=np.int32))
         return replace(query, context={"country": tuple(("France", "Spain", None)[i % 3] for i in range(n))})
 
     def test_is_a_retriever(self) -> None:
