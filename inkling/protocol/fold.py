@@ -73,6 +73,10 @@ class Fold:
         """Return the same measurement inside the training part, or None where that is too small to carry one."""
         return self.make_validation()
 
+    def n_history(self) -> I64:
+        """Return how many events each person (P,) had when asked."""
+        return np.bincount(self.history.user_rows, minlength=self.train.n_users)[self.user_rows]
+
     def batches(self, size: int) -> Iterator[tuple[int, int]]:
         """Yield the bounds of batches of people, at most ``size`` each, who can be asked in one question."""
         for start in range(0, len(self), size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -36,6 +37,17 @@ class ReplayFold(Fold):
     asked: I64 = field(default_factory=_none)
     exists_from: I64 = field(default_factory=_none)
 
+    @cached_property
+    def _positions(self) -> I64:
+        """Return the log's positions by person, in order of time within a person."""
+        return np.argsort(self.history.user_rows, kind="stable")
+
+    @cached_property
+    def _starts(self) -> I64:
+        """Return where each person begins in ``_positions`` (n_users + 1,)."""
+        ordered = self.history.user_rows[self._positions]
+        return np.searchsorted(ordered, np.arange(self.train.n_users + 1))
+
     def batches(self, size: int) -> Iterator[tuple[int, int]]:
         """Yield bounds of questions between which no item appears, at most ``size`` each."""
         if not len(self):
@@ -61,18 +73,22 @@ class ReplayFold(Fold):
             exclude=Jagged(history.offsets, history.item_rows) if self.seen == "drop" else None,
         )
 
+    def n_history(self) -> I64:
+        """Return how many events the person of each question (P,) had when asked."""
+        return self._n_known(np.arange(len(self)))
+
+    def _n_known(self, index: I64) -> I64:
+        lengths = np.empty(len(index), dtype=np.int64)
+        for number, (user, position) in enumerate(
+            zip(self.user_rows[index].tolist(), self.asked[index].tolist(), strict=True)
+        ):
+            lengths[number] = np.searchsorted(self._positions[self._starts[user] : self._starts[user + 1]], position)
+        return lengths
+
     def _known(self, index: I64) -> History:
         """Return the histories before each question's own event."""
         whole = self.history.histories(self.user_rows[index])
-        order, starts = self.history._by_user
-        users = self.user_rows[index]
-        lengths = np.array(
-            [
-                np.searchsorted(order[starts[user] : starts[user + 1]], position)
-                for user, position in zip(users.tolist(), self.asked[index].tolist(), strict=True)
-            ],
-            dtype=np.int64,
-        )
+        lengths = self._n_known(index)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         return whole.select(np.arange(offsets[-1]) + np.repeat(whole.offsets[:-1] - offsets[:-1], lengths), offsets)
 
