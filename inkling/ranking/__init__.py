@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from inkling.core.config import parse
 from inkling.core.registry import Registry
 
 RANKERS = Registry("inkling.ranking", kind="ranker")
+
+
+def build(name: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """Return a ranker by its registered name, not yet fitted.
+
+    Raises:
+        ConfigError: There is no such ranker, or it has no such setting.
+    """
+    kind = RANKERS.get(name)
+    return kind(parse(kind.Config, settings or {}, where=f"ranking.{name}"))

@@ -81,7 +81,7 @@ def dataset(
         scenario=scenario or Scenario(seen="keep"),
         items=catalogue(item_ids, texts),
         known_items=np.ones(n_items, dtype=np.bool_),
-        until=int(interactions.ts[-1]) if len(events) else START_MS,
+        until=int(interactions.ts[-1]) if events else START_MS,
     )
 
 

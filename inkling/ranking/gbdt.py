@@ -1,0 +1,207 @@
+"""Gradient-boosted trees that learn an order; grown by LightGBM, scored without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+import numpy as np
+
+from inkling.core.arrays import F32, F64, Array
+from inkling.core.candidates import Candidates
+from inkling.core.config import Config
+from inkling.core.query import Query
+from inkling.core.run import Run
+from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, from_lightgbm_text
+from inkling.ranking._features import decode_names, encode_names, feature_names, people_with_both, table
+from inkling.ranking.base import RankingSet
+
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
+
+class GbdtConfig(Config, frozen=True, kw_only=True):
+    """Settings of ``gbdt``."""
+
+    objective: Literal["lambdarank", "rank_xendcg", "binary"] = "lambdarank"
+    """LambdaMART on NDCG, its cross-entropy relative, or the log loss of each item alone."""
+    trees: AtLeastOne = 300
+    """At most so many trees."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 0.05
+    """What each tree adds."""
+    leaves: Annotated[int, msgspec.Meta(ge=2, le=MAX_LEAVES)] = 15
+    """Leaves of a tree."""
+    min_examples: AtLeastOne = 50
+    """Examples that a leaf must hold."""
+    feature_share: Share = 0.7
+    """Share of the features that each tree may use."""
+    row_share: Share = 0.8
+    """Share of the examples that each tree sees."""
+    l2: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+    """Regularisation of a leaf's value."""
+    truncation: AtLeastOne = 20
+    """lambdarank: pairs count where at least one is in the first so many places."""
+    at: AtLeastOne = 10
+    """NDCG at this place decides when to stop."""
+    patience: AtLeastOne = 40
+    """Stops after so many trees without a gain on validation, where there is one."""
+    features: tuple[str, ...] = ()
+    """Columns to learn from; empty takes all."""
+
+
+class Gbdt:
+    """LambdaMART (Burges 2010) by LightGBM (Ke et al. 2017); scored as in QuickScorer (Lucchese et al. 2015).
+
+    Missing features (NaN) go where the data sent them. Contributions follow each item's path (Saabas 2014).
+    """
+
+    name = "gbdt"
+    Config = GbdtConfig
+
+    def __init__(self, config: GbdtConfig | None = None) -> None:
+        self.config = config or GbdtConfig()
+        self._names: tuple[str, ...] = ()
+        self._trees: TreeEnsemble | None = None
+        self._node_values = np.zeros((0, 0))  # (T, L - 1)
+        self._gains = np.zeros(0)  # (F,)
+
+    def fit(self, data: RankingSet, run: Run, *, validation: RankingSet | None = None) -> Self:
+        """Grow trees, and stop early where ``validation`` says so. The same seed and data give the same trees.
+
+        Raises:
+            DataError: All labels are the same, or a feature is not there.
+            MissingExtraError: LightGBM is not installed.
+        """
+        lightgbm = _lightgbm()
+        self._names = feature_names(data, self.config.features, name=self.name)
+        training = self._dataset(lightgbm, data)
+        watched = [] if validation is None else [self._dataset(lightgbm, validation, reference=training)]
+        stop = [lightgbm.early_stopping(self.config.patience, verbose=False)] if watched else []
+        booster = lightgbm.train(
+            self._parameters(run), training, num_boost_round=self.config.trees, valid_sets=watched, callbacks=stop
+        )
+        text = booster.model_to_string(num_iteration=booster.best_iteration)
+        self._trees = from_lightgbm_text(text)
+        self._node_values = _node_values(text, self._trees)
+        gains = booster.feature_importance(importance_type="gain", iteration=booster.best_iteration)
+        self._gains = gains / max(float(gains.sum()), 1e-12)
+        return self
+
+    def _dataset(self, lightgbm: Any, data: RankingSet, reference: Any = None) -> Any:
+        """Return LightGBM's view of the people who took some and left some; by item, of everyone."""
+        items, labels, weights = data.candidates, data.labels, data.weights
+        if self.config.objective != "binary":
+            own = np.isin(items.segment_rows, people_with_both(data))
+            items, labels = items.keep(own), labels[own]
+            weights = None if weights is None else weights[own]
+        lengths = np.diff(items.offsets)
+        group = None if self.config.objective == "binary" else lengths[lengths > 0]
+        x = table(items, self._names)
+        return lightgbm.Dataset(x, (labels > 0).astype(np.int32), weight=weights, group=group, reference=reference)
+
+    def _parameters(self, run: Run) -> dict[str, Any]:
+        config = self.config
+        metric = (
+            {"metric": "binary_logloss"} if config.objective == "binary" else {"metric": "ndcg", "eval_at": [config.at]}
+        )
+        return {
+            "objective": config.objective,
+            **metric,
+            "learning_rate": config.learning_rate,
+            "num_leaves": config.leaves,
+            "min_data_in_leaf": config.min_examples,
+            "feature_fraction": config.feature_share,
+            "bagging_fraction": config.row_share,
+            "bagging_freq": 1,
+            "lambda_l2": config.l2,
+            "lambdarank_truncation_level": config.truncation,
+            "seed": run.seed,
+            "num_threads": run.n_threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def score(self, query: Query, items: Candidates) -> Candidates:
+        """Return the candidates by the sum of the leaves that they reach."""
+        x = table(items, self._names)
+        return items if self._trees is None or not len(x) else items.with_scores(self._trees.score(x))
+
+    @property
+    def base(self) -> float:
+        """Return the score before any feature is looked at."""
+        roots = self._node_values[:, 0] if self._node_values.size else np.zeros(1)
+        return float(roots.sum())
+
+    def contributions(self, items: Candidates) -> Mapping[str, F32]:
+        """Return what each feature adds to each score (N,) along the paths; with ``base`` they add up to it."""
+        x = table(items, self._names)
+        total = np.zeros((len(self._names), len(x)))
+        if self._trees is not None:
+            for tree in range(self._trees.n_trees):
+                _follow(self._trees, self._node_values, tree, x, total)
+        return {name: row.astype(np.float32) for name, row in zip(self._names, total, strict=True)}
+
+    def importances(self) -> Mapping[str, float]:
+        """Return each feature's share of the gain of all splits."""
+        return dict(zip(self._names, self._gains.tolist(), strict=True))
+
+    def state(self) -> Mapping[str, Array]:
+        """Return names and trees."""
+        trees = {} if self._trees is None else {f"trees.{k}": v for k, v in self._trees.to_arrays().items()}
+        return {
+            "names": encode_names(self._names),
+            "node_values": self._node_values,
+            "gains": self._gains,
+            **trees,
+        }
+
+    def load_state(self, state: Mapping[str, Array]) -> Self:
+        """Take over what :meth:`state` returned."""
+        self._names = decode_names(state)
+        trees = {key.removeprefix("trees."): value for key, value in state.items() if key.startswith("trees.")}
+        self._trees = TreeEnsemble.from_arrays(trees) if trees else None
+        self._node_values, self._gains = np.array(state["node_values"]), np.array(state["gains"])
+        return self
+
+
+def _lightgbm() -> Any:
+    try:
+        import lightgbm
+    except ImportError as error:
+        from inkling.core.errors import MissingExtraError
+
+        raise MissingExtraError("'gbdt' is fitted by LightGBM.", hint="Install it: pip install lightgbm.") from error
+    return lightgbm
+
+
+def _node_values(text: str, trees: TreeEnsemble) -> F64:
+    """Return the mean value (T, L - 1) below each inner node, as LightGBM wrote it; a lone leaf's comes first."""
+    values = np.zeros((trees.n_trees, max(trees.leaf_value.shape[1] - 1, 1)))
+    lines = [line for line in text.splitlines() if line.startswith("internal_value=")]
+    for tree, line in enumerate(lines):
+        own = np.array(line.removeprefix("internal_value=").split(), dtype=np.float64)
+        values[tree, : len(own)] = own
+        if not len(own):
+            values[tree, 0] = trees.leaf_value[tree, 0]
+    return values
+
+
+def _follow(trees: TreeEnsemble, node_values: F64, tree: int, x: F32, total: F64) -> None:
+    """Add to ``total`` (F, N) what each split of one tree changes for each example on its way down."""
+    node = np.zeros(len(x), dtype=np.int64)
+    alive = np.arange(len(x)) if trees.feature.shape[1] and trees.feature[tree, 0] >= 0 else np.empty(0, dtype=np.int64)
+    while len(alive):
+        here = node[alive]
+        feature = trees.feature[tree, here]
+        value = x[alive, feature]
+        goes_left = np.where(np.isnan(value), trees.nan_left[tree, here], value <= trees.threshold[tree, here])
+        after = np.where(goes_left, trees.left[tree, here], trees.right[tree, here]).astype(np.int64)
+        inner = after >= 0
+        reached = np.where(
+            inner, node_values[tree, np.maximum(after, 0)], trees.leaf_value[tree, np.maximum(-after - 1, 0)]
+        )
+        total[feature, alive] += reached - node_values[tree, here]
+        node[alive] = after
+        alive = alive[inner]

@@ -1,0 +1,5 @@
+from inkling.testing.ranking import RankerContract
+
+
+class TestLinearContract(RankerContract):
+    name = "linear"
