@@ -1,4 +1,4 @@
-"""The HTTP server: a thin translation between the wire and an engine."""
+"""The HTTP server: a thin translation between the wire and an engine. ``serve`` lies in ``inkling.server.serve``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inkling.server.app import create_app
-    from inkling.server.serve import serve
 
-__all__ = ["create_app", "serve"]
-
-_PLACES = {"create_app": "inkling.server.app", "serve": "inkling.server.serve"}
+__all__ = ["create_app"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the web stack when it is first asked for."""
-    if name not in _PLACES:
+    if name != "create_app":
         raise AttributeError(f"module 'inkling.server' has no attribute '{name}'")
-    import importlib
+    from inkling.server.app import create_app as made
 
-    module = importlib.import_module(_PLACES[name])
-    return vars(module)[name]
+    return made

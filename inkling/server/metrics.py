@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import inkling
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -98,7 +100,8 @@ class Metrics:
 
 
 def _gauges(about: Mapping[str, Any]) -> list[str]:
-    build = [(name, str(about.get(name, ""))) for name in ("version", "bundle", "scenario")]
+    build = [("version", inkling.__version__)]
+    build += [(name, str(about.get(name, ""))) for name in ("bundle", "pipeline", "scenario")]
     lines = [*_header("inkling_info", "What is being served.", "gauge"), f"inkling_info{_braces(build)} 1"]
     gauges = (
         ("log_version", "inkling_log_version", "Position in the change log that answers reflect."),

@@ -100,11 +100,13 @@ def _interrupt(_: int, __: FrameType | None) -> NoReturn:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"port is {port}; it must be from 0 to 65535.", hint="0 takes a free one.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
         reason = "is taken by another program" if taken else f"cannot be listened on ({error})"
         hint = "Stop that program, or choose another port (0 takes a free one)." if taken else "Choose another address."
         raise ConfigError(f"Port {port} of {host} {reason}.", hint=hint) from error
