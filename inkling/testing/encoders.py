@@ -1,8 +1,4 @@
-"""What every encoder promises, as tests: subclass, name the encoder, done.
-
-    class TestContract(EncoderContract):
-        name = "hashing"
-"""
+"""What every encoder promises, as tests: subclass ``EncoderContract`` and set ``name``."""
 
 from __future__ import annotations
 
@@ -27,8 +23,8 @@ TEXTS = (
     "42",
 )
 ODD_TEXTS = (
-    "\ud800 lone surrogate", "\0", "\uffff", "שלום עולם", "👩‍👩‍👧‍👦 ♥", "e\u0301\u0301\u0301", "\u200b\u200d", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢",
-    "[UNK] [CLS]", "\t\r\n", "ไทย", "한국어", "\U0010ffff", "ß" * 50,
+    "\ud800 lone surrogate", "\0", "\uffff", "שלום עולם", "👩‍👩‍👧‍👦 ♥", "e\u0301\u0301\u0301", "\u200b\u200d",
+    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "[UNK] [CLS]", "\t\r\n", "ไทย", "한국어", "\U0010ffff", "ß" * 50,
 )  # fmt: skip
 WISHES = {
     "我喜欢看电影和旅游": (("电影", "旅游", "运动", "美食", "音乐"), {"电影", "旅游"}),
