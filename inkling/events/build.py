@@ -53,7 +53,7 @@ def build_dataset(  # noqa: PLR0913 - the tables, the vocabularies and the momen
     user_ids = Vocabulary() if user_ids is None else user_ids
     item_ids = Vocabulary() if item_ids is None else item_ids
     frame = _usable(events.frame, until)
-    moment = until if until is not None else int(frame["timestamp"].max() or 0)  # type: ignore[call-overload]
+    moment = until if until is not None else latest(frame)
     interactions = _interactions(frame, scenario, user_ids, item_ids)
     if items is not None:
         item_ids.add_all(items.frame["item_id"].to_list())
@@ -70,6 +70,12 @@ def build_dataset(  # noqa: PLR0913 - the tables, the vocabularies and the momen
         until=moment,
         fingerprint=fingerprint_rows(frame),
     )
+
+
+def latest(frame: pl.DataFrame) -> int:
+    """Return the time of the last event; 0 where there are no events."""
+    last = frame["timestamp"].max()
+    return last if isinstance(last, int) else 0
 
 
 def event_weights(frame: pl.DataFrame, scenario: Scenario) -> tuple[F32, Bool]:
@@ -114,9 +120,7 @@ def _usable(frame: pl.DataFrame, until: int | None) -> pl.DataFrame:
     return frame if frame["timestamp"].is_sorted() else frame.sort("timestamp", maintain_order=True)
 
 
-def _interactions(
-    frame: pl.DataFrame, scenario: Scenario, user_ids: Vocabulary, item_ids: Vocabulary
-) -> Interactions:
+def _interactions(frame: pl.DataFrame, scenario: Scenario, user_ids: Vocabulary, item_ids: Vocabulary) -> Interactions:
     user_rows = vocabulary_rows(frame["user_id"], user_ids)
     weights, positive = event_weights(frame, scenario)
     names = event_names(frame, scenario)

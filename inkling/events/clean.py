@@ -1,7 +1,7 @@
 """Cleaning in two stages, each rule named, counted and switchable (``Scenario.cleaning``).
 
-``clean_rows`` runs the rules that see one row; it may run on all data at once. ``clean_part`` runs the rules that look at
-other rows; it runs inside each part of a split, so that nothing after the part's end has a say.
+``clean_rows`` runs the rules that see one row; it may run on all data at once. ``clean_part`` runs the rules that look
+at other rows; it runs inside each part of a split, so that nothing after the part's end has a say.
 """
 
 from __future__ import annotations

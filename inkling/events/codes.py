@@ -36,6 +36,8 @@ def named_codes(column: pl.Series, names: list[str]) -> I32:
     """Return the position (N,) in ``names`` of each text; -1 where it is none of them."""
     import polars as pl
 
-    table = pl.DataFrame({"id": names, "row": np.arange(len(names), dtype=np.int32)}, schema_overrides={"id": pl.String})
+    table = pl.DataFrame(
+        {"id": names, "row": np.arange(len(names), dtype=np.int32)}, schema_overrides={"id": pl.String}
+    )
     joined = column.alias("id").to_frame().join(table, on="id", how="left", maintain_order="left")
     return joined["row"].fill_null(-1).to_numpy().astype(np.int32, copy=False)

@@ -110,7 +110,7 @@ def _find(text: bytes, delimiter: str, n_fields: int, *, quoted: bool, final: bo
     return find_records_slowly(text, delimiter, n_fields, final=final) if records is None else records
 
 
-def _piece(  # noqa: PLR0913 - one block and its place
+def _piece(
     path: Path, text: bytes, records: Records, header: Header, n_before: int, *, delimiter: str, quoted: bool
 ) -> Piece:
     good = np.flatnonzero(records.good())

@@ -1,4 +1,4 @@
-"""The slow, forgiving way through a block whose quotes are misplaced: line by line, so that a stray quote costs one line."""
+"""The slow, forgiving way through a block whose quotes are misplaced: a stray quote costs one line, not the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inkling.events.records import MAX_OPEN_BYTES, Records, not_utf8, wrong_count, NOT_UTF8
+from inkling.events.records import MAX_OPEN_BYTES, NOT_UTF8, Records, not_utf8, wrong_count
 
 UNCLOSED = "a quote is opened and never closed"
 MISPLACED = "a quote in the middle of a field, and not the expected number of fields"
@@ -87,7 +87,7 @@ def find_records_slowly(block: bytes, separator: str, n_fields: int, *, final: b
 def _extend(
     block: bytes, start: int, stop: int, grammar: Grammar, n_fields: int, *, final: bool
 ) -> tuple[int, int] | None:
-    """Return where a record that goes on over line breaks stops and ends, (0, 0) for none, None if it needs more text."""
+    """Return where a record over several lines stops and ends, (0, 0) for none, None if it needs more text."""
     for _ in range(MAX_RECORD_LINES):
         if stop >= len(block) or stop - start > MAX_OPEN_BYTES:
             break

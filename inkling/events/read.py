@@ -31,9 +31,7 @@ class Loaded:
     guesses: list[str] = field(default_factory=list)
 
 
-def read_table(
-    path: Path, kind: Kind, *, info: DatasetInfo | None = None, progress: Progress | None = None
-) -> Loaded:
+def read_table(path: Path, kind: Kind, *, info: DatasetInfo | None = None, progress: Progress | None = None) -> Loaded:
     """Read one file as events, items, users or links.
 
     Args:

@@ -38,8 +38,8 @@ def kind_of(path: Path) -> Kind:
 def read_atomic(path: Path) -> Iterator[Piece]:
     """Yield the rows of an atomic file under our own column names.
 
-    ``rating`` becomes ``value``, ``genre``, ``class`` and ``category`` become ``categories``, the ends of a ``.net`` file
-    ``user_id`` and ``friend_id``; any other column of interactions becomes ``context.*``. Quotes mean nothing here.
+    ``rating`` becomes ``value``, ``genre``, ``class`` and ``category`` become ``categories``, the ends of a ``.net``
+    file ``user_id`` and ``friend_id``; other columns of interactions become ``context.*``. Quotes mean nothing here.
 
     Raises:
         DataError: A column of the header has no type, or an unknown one.

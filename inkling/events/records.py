@@ -21,7 +21,7 @@ NOT_UTF8 = "bytes that are not UTF-8"
 class Records:
     """The R records of a block: ``block[starts[i]:ends[i]]`` without its line break.
 
-    ``reasons`` names the records that cannot be parsed; ``rewritten`` holds others in a form that a strict parser reads.
+    ``reasons`` names the records that cannot be parsed; ``rewritten`` holds others as a strict parser reads them.
     """
 
     starts: I64  # (R,)
@@ -52,36 +52,48 @@ def find_records(block: bytes, separator: str, n_fields: int, *, quoted: bool, f
     data = np.frombuffer(block, dtype=np.uint8)
     breaks = data == NEWLINE
     marks = data == ord(separator)
-    newlines = np.flatnonzero(breaks)
-    stops = newlines
+    newlines: I64 | None = None
     if quoted and b'"' in block:
         inside = np.logical_xor.accumulate(data == QUOTE)
         if not _well_quoted(data, inside, ord(separator)) or (final and inside[-1]):
             return None
-        stops = newlines[~inside[newlines]]
-        marks &= ~inside
-    consumed = int(stops[-1]) + 1 if len(stops) else 0
-    if final and consumed < len(block):
-        stops, consumed = np.append(stops, len(block)), len(block)
-    elif not final and len(block) - consumed > MAX_OPEN_BYTES and b'"' in block[consumed:]:
+        newlines = np.flatnonzero(breaks)
+        np.logical_not(inside, out=inside)
+        breaks &= inside
+        marks &= inside
+    np.logical_or(marks, breaks, out=marks)
+    places = np.flatnonzero(marks)
+    if final and not block.endswith(b"\n"):
+        places = np.append(places, len(block))
+        data = np.append(data, np.uint8(NEWLINE))
+    stops = np.flatnonzero(data[places] == NEWLINE)
+    consumed = min(int(places[stops[-1]]) + 1, len(block)) if len(stops) else 0
+    if not final and len(block) - consumed > MAX_OPEN_BYTES and b'"' in block[consumed:]:
         return None
-    return _records(block, data, marks, newlines, stops, consumed, n_fields)
+    return _records(block, data, places, stops, newlines, consumed=consumed, n_fields=n_fields)
 
 
-def _records(  # noqa: PLR0913, PLR0917 - the arrays of one pass
-    block: bytes, data: Array, marks: Bool, newlines: I64, stops: I64, consumed: int, n_fields: int
+def _records(
+    block: bytes, data: Array, places: I64, stops: I64, newlines: I64 | None, *, consumed: int, n_fields: int
 ) -> Records:
-    starts = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64) if len(stops) else np.empty(0, dtype=np.int64)
-    ends = stops.astype(np.int64) - ((stops > starts) & (data[np.maximum(stops - 1, 0)] == RETURN))
-    n_separators = np.add.reduceat(marks[:consumed].view(np.int8), starts, dtype=np.int32) if len(starts) else starts
-    lines = np.searchsorted(newlines, starts)
+    """Tell records apart: ``places`` are all separators and record ends, ``stops`` the positions of the ends in it."""
+    n_separators = np.diff(stops, prepend=-1) - 1
+    ends = places[stops]
+    starts = np.empty_like(ends)
+    starts[:1], starts[1:] = 0, ends[:-1] + 1
+    lines = np.arange(len(starts)) if newlines is None else np.searchsorted(newlines, starts)
+    n_lines = (
+        len(stops) - int(consumed == len(block) and not block.endswith(b"\n"))
+        if newlines is None
+        else int(np.searchsorted(newlines, consumed))
+    )
+    ends -= (ends > starts) & (data[np.maximum(ends - 1, 0)] == RETURN)
     filled = ends > starts
     if not filled.all():
         starts, ends, lines, n_separators = starts[filled], ends[filled], lines[filled], n_separators[filled]
     wrong = np.flatnonzero(n_separators != n_fields - 1)
     reasons = {int(row): wrong_count(int(n_separators[row]) + 1, n_fields) for row in wrong}
     reasons.update(dict.fromkeys(not_utf8(block, starts, ends), NOT_UTF8))
-    n_lines = int(np.searchsorted(newlines, consumed))
     return Records(starts, ends, lines, consumed, n_lines, reasons)
 
 
@@ -94,8 +106,9 @@ def not_utf8(block: bytes, starts: I64, ends: I64) -> list[int]:
     """Return which records hold bytes that are not UTF-8."""
     if block.isascii() or _decodes(block[: int(ends[-1])] if len(ends) else b""):
         return []
-    pairs = zip(starts.tolist(), ends.tolist(), strict=True)
-    return [row for row, (start, end) in enumerate(pairs) if not _decodes(block[start:end])]
+    wide = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) >= 0x80)
+    rows = np.unique(np.searchsorted(starts, wide, side="right") - 1)
+    return [row for row in rows.tolist() if row >= 0 and not _decodes(block[int(starts[row]) : int(ends[row])])]
 
 
 def _decodes(text: bytes) -> bool:

@@ -121,7 +121,7 @@ def checked_info(info: DatasetInfo) -> DatasetInfo:
         ConfigError: A rule is unknown, or the delimiter is not one ASCII character.
     """
     override(Cleaning(), info.cleaning, where="dataset.toml cleaning")
-    if info.delimiter and (len(info.delimiter) != 1 or not info.delimiter.isascii() or info.delimiter in "\"\r\n"):
+    if info.delimiter and (len(info.delimiter) != 1 or not info.delimiter.isascii() or info.delimiter in '"\r\n'):
         raise ConfigError(f"dataset.toml: delimiter is {info.delimiter!r}, expected one character such as ';'.")
     return info
 

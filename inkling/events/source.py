@@ -15,7 +15,7 @@ from inkling.core.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 8 << 20  # larger blocks fall out of the cache and are slower
 FORMATS = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
 ATOMIC = {"inter": "events", "item": "items", "user": "users", "net": "links"}
 _PACKED = (".gz", ".zst")

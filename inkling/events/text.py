@@ -14,7 +14,9 @@ _HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?(</\1\s*>|$)", re.IGNORECASE | 
 _COMMENT = re.compile(r"<!--.*?(-->|$)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]")
-_INLINE = re.compile(r"</?(a|abbr|b|bdi|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u)\b[^<>]*>", re.IGNORECASE)
+_INLINE = re.compile(
+    r"</?(a|abbr|b|bdi|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u)\b[^<>]*>", re.IGNORECASE
+)
 _DIRTY = r"[^\x20-\x7e]|[<&]|  |^ | $"
 
 
@@ -42,7 +44,7 @@ def clean_column(column: pl.Series) -> tuple[pl.Series, int]:
     """
     import polars as pl
 
-    dirty = column.str.contains(_DIRTY).fill_null(False)
+    dirty = column.str.contains(_DIRTY).fill_null(value=False)
     if not dirty.any():
         return column, 0
     rows = dirty.arg_true()

@@ -49,8 +49,8 @@ class TimeReader:
         size = numbers.abs()
         is_s, is_ms = (size >= SMALL) & (size < SECONDS), (size >= SECONDS) & (size < MILLIS)
         self._count(numbers, is_s, is_ms, iso)
-        bad[OUT_OF_RANGE] = (size >= MILLIS).fill_null(False)
-        bad[MIXED] = (is_ms if self._unit == "s" else is_s).fill_null(False)
+        bad[OUT_OF_RANGE] = (size >= MILLIS).fill_null(value=False)
+        bad[MIXED] = (is_ms if self._unit == "s" else is_s).fill_null(value=False)
         millis = pl.select(pl.when(size < SECONDS).then((numbers * 1000).round(0)).when(size < MILLIS).then(numbers))
         return _or(millis.to_series().cast(pl.Int64, strict=False), iso), bad
 
@@ -115,7 +115,7 @@ def parse_iso(column: pl.Series) -> pl.Series:
     if iso.null_count() == len(iso):
         return iso.cast(pl.Int64)
     iso = iso.str.replace(" ", "T").str.replace(r"\s?[Zz]$", "+00:00").str.replace(",", ".").str.replace(r"\s", "")
-    zoned = iso.str.contains(r"T.*[+-]\d{2}:?(\d{2})?$").fill_null(False)
+    zoned = iso.str.contains(r"T.*[+-]\d{2}:?(\d{2})?$").fill_null(value=False)
     out = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(iso))
     for formats, mask in ((_ZONED, zoned), (_NAIVE, ~zoned)):
         for form in formats:
