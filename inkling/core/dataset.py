@@ -141,11 +141,22 @@ class Dataset:
         from uncancelled events; use ``events.build`` on each part where cancellations matter.
         """
         earlier = self.interactions.until(ts)
-        known = self.known_items.copy()
-        first = np.full(self.n_items, np.iinfo(np.int64).max)
-        np.minimum.at(first, self.interactions.item_rows, self.interactions.ts)
-        known &= first <= ts
-        return replace(self, interactions=earlier, known_items=known, until=min(ts, self.until))
+        known = self.listed(ts)
+        known[earlier.item_rows] = True
+        return replace(self, interactions=earlier, known_items=known & self.known_items, until=min(ts, self.until))
+
+    def listed(self, ts: int) -> Bool:
+        """Return (n_items,) which items have a catalogue row that existed at ``ts`` (or whose date is not known)."""
+        import polars as pl
+
+        frame = self.items.frame
+        if frame.width < 2:
+            return np.zeros(self.n_items, dtype=np.bool_)
+        there = pl.any_horizontal(pl.exclude("item_id").is_not_null())
+        if self.scenario.time == "real" and "created_at" in frame.columns:
+            there = there & (pl.col("created_at").is_null() | (pl.col("created_at") <= ts))
+        mask: Bool = frame.select(there.alias("there"))["there"].to_numpy().copy()
+        return mask
 
     def query(self, user_rows: I32, *, now: int | None = None, max_events: int = 0) -> Query:
         """Return a question for the given people with their history in this data, asked at ``now`` (default: until)."""
@@ -155,5 +166,18 @@ class Dataset:
             now=np.full(len(user_rows), moment, dtype=np.int64),
             n_items=self.n_items,
             user_rows=user_rows,
+            context=self._last_contexts(user_rows),
             allowed=self.known_items,
         )
+
+    def _last_contexts(self, user_rows: I32) -> dict[str, tuple[str | None, ...]]:
+        """Return the context of each person's newest event that has one: what is known of where they are."""
+        found: dict[str, tuple[str | None, ...]] = {}
+        for name, codes in self.interactions.context.items():
+            newest = np.full(self.n_users + 1, -1, dtype=np.int64)  # the last place stands for unknown people
+            has = codes >= 0
+            newest[self.interactions.user_rows[has]] = codes[has]  # later events overwrite earlier ones
+            values = self.interactions.context_values[name]
+            mine = newest[np.where(user_rows >= 0, user_rows, self.n_users)].tolist()
+            found[name] = tuple(values[code] if code >= 0 else None for code in mine)
+        return found

@@ -20,9 +20,9 @@ TEXT_COLUMNS = ("title", "categories", "description")
 class Events:
     """What happened, one row each, in the file's order until sorted.
 
-    Columns of ``frame``: user_id, item_id (String, null = missing), timestamp (Int64: UTC epoch milliseconds where times
-    are real, else the position), event (String), value (Float32, null = missing), and where the source has
-    them session_id, event_id, text, split (String) and ``context.*``.
+    Columns of ``frame``: user_id, item_id (String, null = missing), timestamp (Int64: UTC epoch milliseconds where
+    times are real, else the position), event (String), value (Float32, null = missing), and where the source
+    has them session_id, event_id, text, split (String) and ``context.*``.
     """
 
     frame: pl.DataFrame

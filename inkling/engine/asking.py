@@ -1,0 +1,138 @@
+"""From a question in external ids to a query in rows, and from candidates back to an answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inkling.core.arrays import I32, I64, Bool
+from inkling.core.candidates import Candidates
+from inkling.core.errors import RequestError
+from inkling.core.jagged import Jagged
+from inkling.core.query import History, Query
+from inkling.core.recommendation import RecommendedItem
+from inkling.engine.base import Ask
+from inkling.engine.reasons import LANGUAGES, reason_of
+
+if TYPE_CHECKING:
+    from inkling.engine.live import LiveViews
+    from inkling.engine.pipeline import Pipeline
+
+MAX_K = 1000
+
+
+def check(question: Ask) -> None:
+    """Refuse what cannot be answered.
+
+    Raises:
+        RequestError: k is out of range, nothing says who asks, or the language is unknown.
+    """
+    if not 1 <= question.k <= MAX_K:
+        raise RequestError(f"k is {question.k}; it must be from 1 to {MAX_K}.", hint="Page through longer lists.")
+    nobody = not question.user_id and not question.session_id
+    if nobody and not question.text and question.history is None:
+        raise RequestError(
+            "Nothing says for whom: user_id, session_id, text and history are all missing.",
+            hint="Give one of them; history may be an empty list.",
+        )
+    if question.language not in LANGUAGES:
+        raise RequestError(f"language is '{question.language}'.", hint=f"Allowed: {', '.join(LANGUAGES)}.")
+
+
+def query_of(questions: Sequence[Ask], views: LiveViews, pipeline: Pipeline, *, now_ms: int) -> Query:
+    """Return questions that share a filter as one query in rows."""
+    rows = np.array([views.state.row_of(ask.user_id, ask.session_id) for ask in questions], dtype=np.int32)
+    texts = tuple(ask.text for ask in questions)
+    said = any(texts)
+    allowed = views.available(now_ms)
+    if questions[0].filter:
+        allowed = allowed & views.catalog.mask(questions[0].filter)
+    return Query(
+        history=_histories(questions, rows, views, now_ms),
+        now=np.full(len(questions), now_ms, dtype=np.int64),
+        n_items=len(views.item_ids),
+        user_rows=rows,
+        texts=texts if said else (),
+        text_vectors=pipeline.encode([text or "" for text in texts]) if said else {},
+        context=_contexts(questions, rows, views),
+        allowed=allowed,
+        candidates=_lists([ask.candidates for ask in questions], views),
+        exclude=_lists([ask.exclude or None for ask in questions], views),
+    )
+
+
+def _histories(questions: Sequence[Ask], rows: I32, views: LiveViews, now_ms: int) -> History:
+    if all(ask.history is None for ask in questions):
+        return views.state.history(rows)
+    if any(ask.history is None for ask in questions):
+        raise RequestError("Some questions bring a history and some do not.", hint="Ask them apart.")
+    lists = []
+    for ask in questions:
+        known = views.item_ids.rows(ask.history or ())
+        lists.append(known[known >= 0])
+    items = Jagged.from_lists(lists)
+    return History.of_items(items, ts=_just_before(items.offsets, now_ms))
+
+
+def _just_before(offsets: I64, now_ms: int) -> I64:
+    """Return times a minute apart that end now: a history without times was just now, in its order."""
+    position = np.arange(offsets[-1]) - np.repeat(offsets[1:], np.diff(offsets))
+    return (now_ms + position * 60_000).astype(np.int64)
+
+
+def _contexts(questions: Sequence[Ask], rows: I32, views: LiveViews) -> dict[str, tuple[str | None, ...]]:
+    """Return what the question says of its context, else the person's last known one."""
+    names = {*views.scenario.context, *(name for ask in questions for name in ask.context)}
+    known = [{**views.contexts.get(row, {}), **ask.context} for row, ask in zip(rows.tolist(), questions, strict=True)]
+    found = {name: tuple(context.get(name) for context in known) for name in sorted(names)}
+    return {name: values for name, values in found.items() if any(value is not None for value in values)}
+
+
+def _lists(ids: Sequence[Sequence[str] | None], views: LiveViews) -> Jagged | None:
+    if all(one is None for one in ids):
+        return None
+    parts = []
+    for one in ids:
+        known = views.item_ids.rows(dict.fromkeys(one or ()))
+        parts.append(known[known >= 0])
+    return Jagged.from_lists(parts)
+
+
+def lines_of(
+    questions: Sequence[Ask], query: Query, answer: Candidates, views: LiveViews, pipeline: Pipeline
+) -> list[tuple[RecommendedItem, ...]]:
+    """Return each person's candidates as lines of an answer, with reasons where they were asked for."""
+    out = []
+    for person, ask in enumerate(questions):
+        alone = query.take([person]) if ask.explain and len(questions) > 1 else query
+        start, end = int(answer.offsets[person]), int(answer.offsets[person + 1])
+        rows, scores = answer.item_rows[start:end].tolist(), answer.scores[start:end].tolist()
+        out.append(
+            tuple(
+                RecommendedItem(
+                    views.item_ids.id_of(row),
+                    round(score, 6),
+                    answer.source_of(start + position),
+                    reason_of(pipeline.explain(alone, row), views.title_of, views.item_ids.id_of, language=ask.language)
+                    if ask.explain
+                    else None,
+                )
+                for position, (row, score) in enumerate(zip(rows, scores, strict=True))
+            )
+        )
+    return out
+
+
+def new_id() -> str:
+    """Return an id for an answer."""
+    return uuid.uuid4().hex
+
+
+def narrow(allowed: Bool, rows: I32) -> Bool:
+    """Return a mask that lets only ``rows`` through."""
+    mask = np.zeros(len(allowed), dtype=np.bool_)
+    mask[rows] = True
+    return mask

@@ -1,0 +1,139 @@
+"""Choosing by validation: the weights of a fusion, and whether a ranker earns its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkling.core.arrays import F32, F64, I64
+from inkling.core.candidates import Candidates
+from inkling.core.jagged import Jagged
+from inkling.engine.recall import OPINION
+from inkling.kernels.jagged import segment_rank
+from inkling.ranking.base import RankingSet
+
+K = 10
+_STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One window's candidates, labelled, with each person's number of targets (found or not)."""
+
+    data: RankingSet
+    n_targets: I64  # (P,)
+
+    @property
+    def items(self) -> Candidates:
+        """Return the candidates."""
+        return self.data.candidates
+
+    def ndcg(self, scores: F32) -> F64:
+        """Return NDCG@10 (P,) of the candidates in the order of ``scores``; targets that recall missed are misses."""
+        ranks = segment_rank(self.items.offsets, scores)
+        gain = np.where(ranks < K, self.data.labels / np.log2(ranks + 2.0), 0.0)
+        found = np.bincount(self.items.segment_rows, weights=gain, minlength=len(self.items))
+        ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(K) + 2.0))])[np.minimum(self.n_targets, K)]
+        each: F64 = np.divide(found, ideal, out=np.zeros(len(found)), where=ideal > 0)
+        return each
+
+
+def judged(data: RankingSet, targets: Jagged) -> Judged:
+    """Return labelled candidates beside the number of targets of each person."""
+    return Judged(data, np.diff(targets.offsets))
+
+
+def mean_ndcg(windows: Sequence[Judged], scores: Sequence[F32]) -> float:
+    """Return NDCG@10 pooled over the people of several windows."""
+    each = [window.ndcg(score) for window, score in zip(windows, scores, strict=True)]
+    pooled = np.concatenate(each) if each else np.zeros(1)
+    return float(pooled.mean()) if len(pooled) else 0.0
+
+
+def fused(items: Candidates, weights: Mapping[str, float]) -> F32:
+    """Return the weighted sum (N,) of the members' opinions."""
+    total = np.zeros(len(items.item_rows), dtype=np.float32)
+    for name, weight in weights.items():
+        if weight and OPINION + name in items.fields:
+            total += np.float32(weight) * items.fields[OPINION + name]
+    return total
+
+
+def fusion_weights(windows: Sequence[Judged], names: Sequence[str], *, rounds: int = 2) -> dict[str, float]:
+    """Return the weights of the members that order the windows best: coordinate ascent from the best single member.
+
+    The single members are among what is tried, so the fusion is on these windows never worse than the best of them.
+    """
+    alone = {name: _value(windows, {name: 1.0}) for name in names}
+    best_name = max(alone, key=lambda name: alone[name], default="")
+    weights = {name: float(name == best_name) for name in names}
+    best = alone.get(best_name, 0.0)
+    order = sorted(names, key=lambda name: -alone[name])
+    for _ in range(rounds):
+        before = best
+        for name in order:
+            for step in _STEPS:
+                tried = {**weights, name: step}
+                if step != weights[name] and any(tried.values()) and (value := _value(windows, tried)) > best + 1e-5:
+                    weights, best = tried, value
+        if best - before < 1e-4:
+            break
+    return weights
+
+
+def _value(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:
+    return mean_fused(windows, weights)
+
+
+def pooled(windows: Sequence[Judged]) -> RankingSet:
+    """Return several windows as one set; the question is that of the first, since rankers read fields only."""
+    first = windows[0].data
+    if len(windows) == 1:
+        return first
+    items = [window.items for window in windows]
+    starts = np.cumsum([0, *(len(one.item_rows) for one in items)])
+    offsets = np.concatenate([[0], *(one.offsets[1:] + start for one, start in zip(items, starts[:-1], strict=True))])
+    joined = Candidates(
+        offsets.astype(np.int64),
+        np.concatenate([one.item_rows for one in items]),
+        np.concatenate([one.scores for one in items]),
+        np.concatenate([one.sources for one in items]),
+        items[0].source_names,
+        {name: np.concatenate([one.fields[name] for one in items]) for name in items[0].fields},
+    )
+    return RankingSet(first.query, joined, np.concatenate([window.data.labels for window in windows]))
+
+
+def part(window: Judged, people: I64) -> Judged:
+    """Return some people of a window."""
+    items = window.items
+    lengths = np.diff(items.offsets)[people]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = np.arange(offsets[-1]) + np.repeat(items.offsets[people] - offsets[:-1], lengths)
+    data = RankingSet(window.data.query.take(people), items.select(flat, offsets), window.data.labels[flat])
+    return Judged(data, window.n_targets[people])
+
+
+def mean_fused(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:
+    """Return NDCG@10 pooled over windows, ordered by the weighted sum of opinions."""
+    return mean_ndcg(windows, [fused(window.items, weights) for window in windows])
+
+
+def calibrate(scores: F32, labels: F32) -> tuple[float, float]:
+    """Return slope and intercept of a logistic curve from scores to probabilities (Platt 1999), by Newton's method."""
+    spread = float(scores.std()) or 1.0
+    x = np.stack([(scores - scores.mean()) / spread, np.ones(len(scores))]).astype(np.float64)
+    rate = float(np.clip(labels.mean(), 1e-6, 1 - 1e-6))
+    theta = np.array([1.0, np.log(rate / (1 - rate))])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(theta @ x, -30, 30)))
+        gradient = x @ (labels - p) - 1e-3 * theta
+        hessian = (x * (p * (1 - p))) @ x.T + 1e-3 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        theta = theta + step
+        if np.abs(step).max() < 1e-6:
+            break
+    slope = max(float(theta[0]), 1e-3) / spread
+    return slope, float(theta[1]) - slope * float(scores.mean())

@@ -1,0 +1,479 @@
+"""The engine on this machine: a log, its views, and a pipeline."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, overload
+
+import msgspec
+import numpy as np
+
+from inkling.core.config import parse
+from inkling.core.errors import NotFoundError, RequestError
+from inkling.core.jagged import Jagged
+from inkling.core.recommendation import Recommendation, RecommendedItem
+from inkling.core.run import Run
+from inkling.core.scenario import Scenario
+from inkling.engine import asking
+from inkling.engine.base import Accepted, Ask, Receipt, Row
+from inkling.engine.bundle import Bundle
+from inkling.engine.clock import ClockName, LiveClock
+from inkling.engine.commit import Committer
+from inkling.engine.impressions import ImpressionLog
+from inkling.engine.learning import from_log, prepare
+from inkling.engine.live import LiveViews
+from inkling.engine.pipeline import PIPELINES, Pipeline, Trace
+from inkling.engine.wire import check_events, check_rows
+from inkling.events.folder import Folder
+from inkling.privacy.consent import may
+from inkling.privacy.door import Privacy, PrivacyDoor
+from inkling.stores.address import open_log
+from inkling.stores.base import ChangeLog, Changes
+from inkling.stores.sqlite import Durability
+
+
+class LocalEngine:
+    """Recommends, learns and forgets, in this process. Made by ``inkling.open``."""
+
+    def __init__(
+        self,
+        log: ChangeLog,
+        *,
+        bundle: Bundle | None = None,
+        scenario: Scenario | None = None,
+        door: PrivacyDoor | None = None,
+        clock: ClockName = "auto",
+        log_impressions: bool = True,
+    ) -> None:
+        """Take over ``log``; start from ``bundle``, else from nothing, with the pipeline ``semantic_basic``."""
+        self._log = log
+        self._door = door or PrivacyDoor()
+        self._clock_kind: ClockName = clock
+        self._lock = threading.RLock()
+        self._log_impressions = log_impressions
+        self._impressions = ImpressionLog(self._write_impressions)
+        self._start(bundle, scenario or Scenario())
+
+    def _start(self, bundle: Bundle | None, scenario: Scenario) -> None:
+        """Build views and pipeline anew from a bundle and the log."""
+        self.bundle = bundle
+        self.scenario = bundle.scenario if bundle else scenario
+        self.views = LiveViews(self.scenario)
+        if bundle:
+            self.views.load(bundle.base)
+        self.pipeline: Pipeline = bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")()
+        self.pipeline.attach(self.views.catalog.mask)
+        self._clock = LiveClock(self._clock_kind, self.scenario.time)
+        self._commits = Committer(self._log, self._apply)
+        if bundle:
+            self._commits.version = bundle.reflects(self._log)
+        self._commits.replay()
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def recommend(self, user_id: str | None = None, **ask: Any) -> Recommendation: ...
+    @overload
+    def recommend(self, user_id: Sequence[str], **ask: Any) -> list[Recommendation]: ...
+    def recommend(
+        self, user_id: str | Sequence[str] | None = None, **ask: Any
+    ) -> Recommendation | list[Recommendation]:
+        """Return a list for one person, or for each of many.
+
+        Args:
+            user_id: One id, many ids, or None with ``text`` or ``history``.
+            ask: Further fields of ``Ask``: k, text, history, candidates, exclude, filter, context, explain, ...
+
+        Raises:
+            RequestError: A field is unknown or its value cannot be answered.
+            VersionError: ``min_version`` was never issued.
+        """
+        if user_id is None or isinstance(user_id, str):
+            return self._answer([_ask(user_id, ask)])[0]
+        return self._answer([_ask(one, ask) for one in user_id]) if len(user_id) else []
+
+    def ask(self, question: Ask) -> Recommendation:
+        """Return the answer to one whole question."""
+        return self._answer([question])[0]
+
+    def _answer(self, questions: list[Ask]) -> list[Recommendation]:
+        for question in questions:
+            asking.check(question)
+        if (newest := max(question.min_version or 0 for question in questions)) > 0:
+            self._commits.reach(newest)
+        trace, version = Trace(), self._commits.version
+        now_ms = self.now_ms()
+        k = max(question.k for question in questions)
+        with trace.stage("state"):
+            query = asking.query_of(questions, self.views, self.pipeline, now_ms=now_ms)
+        found = self.pipeline.recommend(query, k, trace)
+        with trace.stage("answer"):
+            lines = asking.lines_of(questions, query, found, self.views, self.pipeline)
+        share = 1 / len(questions)
+        timings = {stage: round(ms * share, 4) for stage, ms in trace.timings_ms.items()}
+        answers = [
+            Recommendation(asking.new_id(), line[: question.k], version, self.bundle_name, "", timings)
+            for question, line in zip(questions, lines, strict=True)
+        ]
+        for question, answer in zip(questions, answers, strict=True):
+            self._note(question, answer, now_ms)
+        return answers
+
+    def _note(self, question: Ask, answer: Recommendation, now_ms: int) -> None:
+        if self._log_impressions:
+            names = {"user_id": question.user_id, "session_id": question.session_id}
+            who = {key: self._door.user_id(value) for key, value in names.items() if value}
+            self._impressions.add(answer, who=who, now_ms=now_ms)
+
+    def similar(self, item_id: str, *, k: int = 10) -> Recommendation:
+        """Return the items most like one.
+
+        Raises:
+            NotFoundError: There is no such item.
+            RequestError: k is out of range.
+        """
+        asking.check(Ask(history=(), k=k))
+        trace, row = Trace(), self._item_row(item_id)
+        with trace.stage("similar"):
+            found = self.pipeline.similar(
+                np.array([row], dtype=np.int32), k, allowed=self.views.available(self.now_ms())
+            )
+        items = tuple(
+            RecommendedItem(self.views.item_ids.id_of(other), round(score, 6), found.source_of(position))
+            for position, (other, score) in enumerate(zip(found.item_rows.tolist(), found.scores.tolist(), strict=True))
+        )
+        return Recommendation(asking.new_id(), items, self.version, self.bundle_name, "", trace.timings_ms)
+
+    def score(self, user_id: str, item_ids: Sequence[str]) -> list[float]:
+        """Return, for each item, the probability of the target event (or the rating, as the scenario says).
+
+        Raises:
+            NotFoundError: An item is unknown.
+        """
+        rows = [self._item_row(item_id) for item_id in item_ids]
+        query = asking.query_of([Ask(user_id=user_id)], self.views, self.pipeline, now_ms=self.now_ms())
+        scores: list[float] = self.pipeline.score(query, Jagged.from_lists([rows])).tolist()
+        return [round(score, 6) for score in scores]
+
+    def explain(self, user_id: str, item_id: str) -> dict[str, Any]:
+        """Return why an item stands where it stands for a person: grounds, contributions, every feature.
+
+        Raises:
+            NotFoundError: The item is unknown.
+        """
+        row = self._item_row(item_id)
+        question = Ask(user_id=user_id)
+        query = asking.query_of([question], self.views, self.pipeline, now_ms=self.now_ms())
+        found = self.pipeline.explain(query, row)
+        return {
+            "user_id": user_id,
+            "item_id": item_id,
+            "kind": found.kind,
+            "because": [
+                {
+                    "kind": g.kind,
+                    "item_id": self.views.item_ids.id_of(g.item_row) if g.item_row >= 0 else None,
+                    "weight": g.weight,
+                }
+                for g in found.because
+            ],
+            "contributions": dict(found.contributions),
+            "features": dict(found.features),
+        }
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def observe(self, events: Sequence[Row]) -> int:
+        """Take in events; return the version that reflects them.
+
+        Raises:
+            RequestError: An event is not of the documented form; nothing of the batch was taken.
+        """
+        good, bad = check_events(events, now_ms=self.now_ms())
+        if bad:
+            raise RequestError(f"event {bad[0].index}: {bad[0].reason}", hint=f"{len(bad)} of {len(events)} are bad.")
+        return self._take(good)
+
+    def ingest(self, events: Sequence[Row]) -> Accepted:
+        """Take in the good events of a batch and tell of each bad one."""
+        good, bad = check_events(events, now_ms=self.now_ms())
+        return Accepted(self._take(good), len(good), tuple(bad))
+
+    def _take(self, rows: list[dict[str, Any]]) -> int:
+        """Store what consent, retention and event ids allow; the rest was taken note of and leaves no trace."""
+        kept = [row for row in self._door.rows(rows) if may(row, "store", self.views.consent)]
+        known = self._log.duplicates([row["event_id"] for row in kept])
+        fresh = {row["event_id"]: row for row in kept if row["event_id"] not in known}
+        return self._commits.commit(Changes("events", tuple(fresh.values())))
+
+    def put_items(self, rows: Sequence[Row]) -> int:
+        """Write whole items (``item_id`` and attributes); return the version that reflects them."""
+        return self._commits.commit(Changes("items", check_rows(rows, "item_id")))
+
+    def put_users(self, rows: Sequence[Row]) -> int:
+        """Write what is known of people (``user_id`` and attributes); return the version that reflects it."""
+        return self._commits.commit(Changes("users", tuple(self._door.rows(check_rows(rows, "user_id")))))
+
+    def patch_item(self, item_id: str, changes: Row) -> int:
+        """Change some attributes of an item; None removes one.
+
+        Raises:
+            NotFoundError: There is no such item.
+        """
+        self._item_row(item_id)
+        return self._commits.commit(Changes("patch_items", ({**changes, "item_id": item_id},)))
+
+    def patch_user(self, user_id: str, changes: Row) -> int:
+        """Change some of what is known of a person; None removes an attribute."""
+        return self._commits.commit(Changes("patch_users", tuple(self._door.rows([{**changes, "user_id": user_id}]))))
+
+    def delete_item(self, item_id: str) -> int:
+        """Take an item out of every answer.
+
+        Raises:
+            NotFoundError: There is no such item.
+        """
+        self._item_row(item_id)
+        return self._commits.commit(Changes("delete_items", ({"item_id": item_id},)))
+
+    def merge(self, user_id: str, session_id: str) -> int:
+        """Give what an anonymous session did to a person."""
+        row = {"user_id": self._door.user_id(user_id), "session_id": self._door.user_id(session_id)}
+        return self._commits.commit(Changes("merge", (row,)))
+
+    def erase(self, user_id: str) -> Receipt:
+        """Forget a person everywhere: log, state, attributes, bundle on disk. Return how many rows went from where."""
+        who = self._door.user_id(user_id)
+        self._impressions.flush()
+        with self._lock:
+            row = self.views.user_ids.row_of(who)
+            removed = {
+                "state": self.views.state.n_events(row) if row >= 0 else 0,
+                "users": int(self.views.people.get(row) is not None) if row >= 0 else 0,
+                "log": self._log.erase_user(who),
+                "bundle": self.bundle.erase(who) if self.bundle else 0,
+            }
+            version = self._commits.commit(Changes("erase", ({"user_id": who},)))
+            self._log.erase_user(who)  # the erasure's own row told the views; it must not keep the id either
+        return Receipt(user_id, version, removed)
+
+    def _apply(self, changes: Changes) -> None:
+        events = self.views.apply(changes)
+        if events is not None:
+            self.pipeline.observe(events)
+        if changes.kind in ("items", "patch_items"):
+            rows = self.views.item_ids.rows(row["item_id"] for row in changes.rows)
+            self.pipeline.put_items(rows, [self.views.catalog.get(row) or {} for row in rows.tolist()])
+
+    def _write_impressions(self, rows: tuple[dict[str, Any], ...]) -> int:
+        return self._commits.commit(Changes("impressions", rows))
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    def get_item(self, item_id: str) -> dict[str, Any]:
+        """Return an item's attributes.
+
+        Raises:
+            NotFoundError: There is no such item.
+        """
+        return {"item_id": item_id, **(self.views.catalog.get(self._item_row(item_id)) or {})}
+
+    def get_user(self, user_id: str) -> dict[str, Any]:
+        """Return what is known of a person, and how many events they have.
+
+        Raises:
+            NotFoundError: Nothing is known of them.
+        """
+        row = self.views.user_ids.row_of(self._door.user_id(user_id))
+        known = self.views.people.get(row) if row >= 0 else None
+        n_events = self.views.state.n_events(row) if row >= 0 else 0
+        if known is None and n_events == 0:
+            raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
+        return {"user_id": user_id, **(known or {}), "n_events": n_events}
+
+    def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
+        """Return items whose title or id contains ``text``."""
+        return self.views.catalog.find(text, limit=limit)
+
+    def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]:
+        """Return ids of people that start with ``prefix``."""
+        found = (user_id for user_id in self.views.user_ids if user_id.startswith(prefix) and "\x1f" not in user_id)
+        return [user_id for user_id, _ in zip(found, range(limit))]  # noqa: B905 - the shorter one is meant to end it
+
+    def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Return a person's last events, newest first."""
+        row = self.views.state.row_of(self._door.user_id(user_id))
+        if row < 0:
+            return []
+        past = self.views.state.history(np.array([row], dtype=np.int32), limit=limit)
+        names = tuple(self.views.event_names)
+        events = [
+            {
+                "item_id": self.views.item_ids.id_of(item),
+                "title": self.views.title_of(item),
+                "event": names[code],
+                "timestamp": ts,
+                "value": None if math.isnan(value) else value,
+            }
+            for item, code, ts, value in zip(
+                past.item_rows.tolist(), past.events.tolist(), past.ts.tolist(), past.values.tolist(), strict=True
+            )
+        ]
+        return events[::-1]
+
+    def about(self) -> dict[str, Any]:
+        """Return what this engine is: versions, bundle, scenario, sizes, measured quality."""
+        report = self.pipeline.report()
+        return {
+            "name": "inkling",
+            "bundle": self.bundle_name,
+            "pipeline": self.pipeline.name,
+            "scenario": self.scenario.name,
+            "events": list(dict.fromkeys([*self.scenario.positive, *self.views.event_names])),
+            "target_event": next(iter(self.scenario.positive), "interaction"),
+            "clock": "data" if self._clock.follows_data(self.views.newest_ts) else "wall",
+            "now_ms": self.now_ms(),
+            "n_items": int(self.views.available(self.now_ms()).sum()),
+            "n_users": len(self.views.user_ids),
+            "n_events": self.views.n_events,
+            "version": self.version,
+            "members": [msgspec.to_builtins(member) for member in report.members],
+            "quality": dict(self.bundle.quality) if self.bundle else {},
+        }
+
+    @property
+    def version(self) -> int:
+        """Return the position in the log that the next answer reflects."""
+        return self._commits.version
+
+    @property
+    def bundle_name(self) -> str:
+        """Return the bundle's id, or an empty string before the first fit."""
+        return self.bundle.id if self.bundle else ""
+
+    def now_ms(self) -> int:
+        """Return the moment of asking."""
+        return self._clock.now_ms(self.views.newest_ts)
+
+    def _item_row(self, item_id: str) -> int:
+        row = self.views.item_ids.row_of(item_id)
+        if row < 0 or not self.views.catalog.exists(row):
+            raise NotFoundError(
+                f"There is no item '{item_id}'.", hint="Write it first: put_items, or PUT /v1/items/ID."
+            )
+        return row
+
+    # -- learning -------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: str | Path | Folder | None = None,
+        *,
+        scenario: Scenario | None = None,
+        settings: Mapping[str, Any] | None = None,
+        minutes: float = 0.0,
+        run: Run | None = None,
+    ) -> Self:
+        """Learn from a data folder, or from the engine's own log, and answer with what was learned from now on.
+
+        Args:
+            data: A data folder; None for the engine's own log.
+            scenario: What the business wants; the engine's own where it is left out.
+            settings: The pipeline's settings, over those of the scenario.
+            minutes: Limit of time; 0 is none.
+            run: Seed, threads, progress.
+        """
+        wanted = scenario or self.scenario
+        base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted), wanted)
+        pipeline = _pipeline(wanted, settings or {})
+        pipeline.fit(base, run or Run(), minutes=minutes)
+        made = Bundle.of(pipeline, base, wanted, reflects=self._commits.version if data is None else 0)
+        if data is None:
+            made.note(self._log)
+        with self._lock:
+            self._start(made, wanted)
+        return self
+
+    def _own_data(self, scenario: Scenario) -> Any:
+        items = self.views.catalog.rows()
+        return from_log(self._log.scan(), items, scenario)
+
+    def save(self, path: str | Path) -> str:
+        """Write the bundle to a folder, whole or not at all; return its id.
+
+        Raises:
+            RequestError: Nothing was fitted yet.
+            BundleError: The folder holds something else.
+        """
+        if self.bundle is None:
+            raise RequestError("There is nothing to save: this engine was not fitted.", hint="Call fit first.")
+        self.bundle.write(Path(path))
+        return self.bundle.id
+
+    def load(self, path: str | Path) -> Self:
+        """Answer with another bundle from now on; what the log holds is applied to it."""
+        with self._lock:
+            self._start(Bundle.read(Path(path)), self.scenario)
+        return self
+
+    def close(self) -> None:
+        """Write what is left of the impressions and close the log."""
+        self._impressions.close()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _ask(user_id: str | None, fields: Mapping[str, Any]) -> Ask:
+    if user_id is not None:
+        fields = {**fields, "user_id": user_id}
+    if isinstance(fields.get("history"), list):
+        fields = {**fields, "history": tuple(fields["history"])}
+    try:
+        return msgspec.convert(fields, Ask)
+    except msgspec.ValidationError as error:
+        raise RequestError(f"{error}.") from error
+
+
+def _pipeline(scenario: Scenario, settings: Mapping[str, Any]) -> Pipeline:
+    kind = PIPELINES.get(scenario.pipeline)
+    merged = {**scenario.settings, **settings}
+    pipeline: Pipeline = kind(parse(kind.Config, merged, where=f"{scenario.pipeline} settings"), scenario)
+    return pipeline
+
+
+def open_engine(
+    url: str = "memory://",
+    bundle: str | Path | None = None,
+    *,
+    scenario: Scenario | None = None,
+    privacy: Privacy | None = None,
+    secret: bytes = b"",
+    durability: Durability = "fsync",
+    clock: ClockName = "auto",
+) -> LocalEngine:
+    """Open an engine over the store at an address.
+
+    Args:
+        url: ``memory://`` or ``file:///a/folder``.
+        bundle: A folder that ``save`` or ``inkling fit`` wrote; None starts without a model.
+        scenario: What the business wants, where no bundle says it.
+        privacy: Pseudonyms, masking, retention at the door.
+        secret: Key of the pseudonyms, at least 16 bytes.
+        durability: "fsync" or "os".
+        clock: What now is: "wall", "data" (the newest event's time goes on), or "auto".
+
+    Raises:
+        StoreError: The address cannot be opened.
+        BundleError: The bundle is missing or damaged.
+    """
+    opened = Bundle.read(Path(bundle)) if bundle is not None else None
+    door = PrivacyDoor(privacy, secret=secret)
+    return LocalEngine(open_log(url, durability=durability), bundle=opened, scenario=scenario, door=door, clock=clock)

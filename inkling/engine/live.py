@@ -1,0 +1,146 @@
+"""What the engine knows at this moment: views of the log, and the snapshot that they started from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from inkling.core.arrays import I32, Array, Bool
+from inkling.core.dataset import Dataset, Interactions
+from inkling.core.scenario import Scenario
+from inkling.core.vocabulary import Vocabulary
+from inkling.privacy.consent import Consent, may
+from inkling.stores.base import Changes
+from inkling.stores.catalog import Catalog
+from inkling.stores.people import PeopleTable
+from inkling.stores.state import RESERVED_EVENTS, StateTable, strength
+
+
+class LiveViews:
+    """Vocabularies, histories, catalogue and people. One thread writes (in the log's order) while others read."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Start empty."""
+        self.scenario = scenario
+        self.user_ids, self.item_ids, self.event_names = Vocabulary(), Vocabulary(), Vocabulary()
+        self.state = StateTable(self.user_ids, self.item_ids, self.event_names, scenario)
+        self.catalog = Catalog(self.item_ids)
+        self.people = PeopleTable(self.user_ids)
+        self.contexts: dict[int, dict[str, str]] = {}
+        self.consent = Consent()
+        self.newest_ts = 0
+        self.n_events = 0
+
+    def load(self, base: Dataset) -> None:
+        """Start from a snapshot: its vocabularies become the views' own."""
+        for mine, theirs in ((self.user_ids, base.user_ids), (self.item_ids, base.item_ids)):
+            mine.add_all(theirs)
+        events = base.interactions
+        self.event_names.add_all(events.event_names)
+        self.state.load(events)
+        self.catalog.put(row for row in base.items.frame.iter_rows(named=True) if _says_something(row))
+        self.catalog.see(np.unique(events.item_rows))
+        if base.people is not None:
+            self.people.put(row for row in base.people.frame.iter_rows(named=True) if _says_something(row))
+        self.newest_ts = max(base.until, int(events.ts[-1]) if len(events) else 0)
+        self.n_events = len(events)
+        self._load_contexts(events)
+
+    def _load_contexts(self, events: Interactions) -> None:
+        """Keep the newest context of each person: later positions overwrite earlier ones."""
+        for name in self.scenario.context:
+            if name not in events.context:
+                continue
+            values, codes = events.context_values[name], events.context[name]
+            has = codes >= 0
+            last = dict(zip(events.user_rows[has].tolist(), codes[has].tolist(), strict=True))
+            for user_row, code in last.items():
+                self.contexts.setdefault(user_row, {})[name] = values[code]
+
+    def apply(self, changes: Changes) -> Interactions | None:
+        """Take in a block of the log; return its events in rows, for models that learn from them."""
+        used = self._used(changes)
+        self.state.apply(used)
+        self.catalog.apply(used)
+        self.people.apply(used)
+        if changes.kind == "events":
+            return self._observe(used)
+        if changes.kind == "erase":
+            for row in changes.rows:
+                self.contexts.pop(self.user_ids.row_of(row["user_id"]), None)
+        return None
+
+    def _used(self, changes: Changes) -> Changes:
+        """Leave out what people do not allow to be used; a choice acts from its own place in the log."""
+        if changes.kind != "events":
+            return changes
+        rows = []
+        for row in changes.rows:
+            self.consent = self.consent.after(row)
+            if may(row, "use", self.consent):
+                rows.append(row)
+        return Changes("events", tuple(rows), changes.version, changes.ts)
+
+    def _observe(self, changes: Changes) -> Interactions | None:
+        rows = [row for row in changes.rows if row.get("item_id") and row.get("event") not in RESERVED_EVENTS]
+        self.n_events += len(rows)
+        if not rows:
+            return None
+        self.newest_ts = max(self.newest_ts, *(int(row["timestamp"]) for row in rows))
+        users = [self.state.row_of(row.get("user_id"), row.get("session_id")) for row in rows]
+        for user_row, row in zip(users, rows, strict=True):
+            if user_row >= 0 and (context := row.get("context")):
+                self.contexts.setdefault(user_row, {}).update(context)
+        return self.interactions(rows, np.array(users, dtype=np.int32))
+
+    def interactions(self, rows: Sequence[Mapping[str, Any]], user_rows: I32) -> Interactions:
+        """Return wire rows as events in rows of the vocabularies."""
+        scenario = self.scenario
+        names = [row.get("event") or "interaction" for row in rows]
+        values = [row.get("value") for row in rows]
+        weights = [strength(scenario, name, value) for name, value in zip(names, values, strict=True)]
+        context, context_values = _contexts(rows, scenario.context)
+        return Interactions(
+            user_rows=user_rows,
+            item_rows=self.item_ids.add_all(row["item_id"] for row in rows),
+            ts=np.array([row["timestamp"] for row in rows], dtype=np.int64),
+            weights=np.array(weights, dtype=np.float32),
+            positive=np.array([w > 0 and name in scenario.positive for w, name in zip(weights, names, strict=True)]),
+            events=self.event_names.add_all(names).astype(np.int16),
+            values=np.array([np.nan if value is None else value for value in values], dtype=np.float32),
+            session_rows=np.full(len(rows), -1, dtype=np.int32),
+            event_names=tuple(self.event_names),
+            context=context,
+            context_values=context_values,
+        )
+
+    def available(self, now_ms: int) -> Bool:
+        """Return (n_items,) which items may be answered at ``now_ms``."""
+        return self.catalog.available(now_ms)
+
+    def title_of(self, item_row: int) -> str:
+        """Return what people call an item: its title, else its id."""
+        row = self.catalog.get(item_row) or {}
+        return str(row.get("title") or self.item_ids.id_of(item_row))
+
+
+def _says_something(row: Mapping[str, Any]) -> bool:
+    """Aligned tables have a row for every id; those of which nothing is known hold nulls only."""
+    return sum(value is not None for value in row.values()) > 1
+
+
+def _contexts(
+    rows: Sequence[Mapping[str, Any]], names: tuple[str, ...]
+) -> tuple[dict[str, Array], dict[str, tuple[str, ...]]]:
+    """Return codes and values of every context in the rows, prices included."""
+    wanted = sorted({*names, *(name for row in rows for name in row.get("context") or ())})
+    codes: dict[str, Array] = {}
+    values: dict[str, tuple[str, ...]] = {}
+    for name in wanted:
+        table = Vocabulary()
+        given = [(row.get("context") or {}).get(name) for row in rows]
+        codes[name] = np.array([-1 if value is None else table.add(str(value)) for value in given], dtype=np.int32)
+        values[name] = tuple(table)
+    return codes, values

@@ -1,0 +1,120 @@
+"""The contract of a pipeline: recall, fuse, rank, policy behind few verbs. The engine owns ids, state and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, runtime_checkable
+
+import msgspec
+
+from inkling.core.arrays import F32, I32, Array, Bool
+from inkling.core.candidates import Candidates
+from inkling.core.config import Config
+from inkling.core.dataset import Dataset, Interactions
+from inkling.core.jagged import Jagged
+from inkling.core.query import Query
+from inkling.core.registry import Registry
+from inkling.core.run import Run
+from inkling.retrieval.base import Because
+
+PIPELINES = Registry("inkling.engine.pipelines", kind="pipeline")
+
+
+class Trace:
+    """Milliseconds by stage of one answer, in the order of the stages."""
+
+    __slots__ = ("timings_ms",)
+
+    def __init__(self) -> None:
+        self.timings_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to the stage ``name``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
+
+
+class MemberReport(msgspec.Struct, frozen=True):
+    """What one retriever brings to a pipeline, on validation."""
+
+    name: str
+    weight: float
+    """Its weight in the fusion; 0 where it was left out."""
+    alone: float
+    """NDCG@10 of this member alone."""
+    without: float
+    """NDCG@10 of the fusion without it."""
+    ms: float
+    """Milliseconds for one answer of this member."""
+    settings: dict[str, Any] = {}
+    note: str = ""
+    """Why it was left out, if it was."""
+
+
+class PipelineReport(msgspec.Struct, frozen=True):
+    """What a fit chose and why: measured on validation windows inside the training data only."""
+
+    validation: dict[str, float] = {}
+    """Metric of each way of ordering that was tried, such as fused and ranked."""
+    chosen: str = ""
+    members: tuple[MemberReport, ...] = ()
+    features: dict[str, float] = {}
+    """Feature -> share of the ranker's total gain."""
+    fit_s: float = 0.0
+    left_out: tuple[str, ...] = ()
+    """What was left out, each with its reason: a missing extra, a size limit, the time limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an item stands where it stands, for one person."""
+
+    kind: str
+    """The strongest ground: repeat, because_item, popular, text, follows."""
+    because: tuple[Because, ...] = ()
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    """Signed share of each signal in the score; readable names."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """Every feature that the ranker read, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineState:
+    """A fitted pipeline as plain data: settings that JSON can hold, and arrays by component."""
+
+    settings: Mapping[str, Any]
+    arrays: Mapping[str, Mapping[str, Array]]
+
+
+@runtime_checkable
+class Pipeline(Protocol):
+    """All stages of an answer, fitted together.
+
+    ``fit`` sees one data set and chooses members and weights on validation windows inside it; ``minutes`` bounds it
+    where above 0. ``recommend`` includes the scenario's policies. ``observe`` takes in new events, ``put_items`` new or
+    changed items (rows and their attributes); both are cheap. ``mask_of`` in ``attach`` resolves a filter to a mask
+    over items.
+    """
+
+    name: str
+    config: Config
+
+    def fit(self, data: Dataset, run: Run, *, minutes: float = 0.0) -> Self: ...
+    def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None: ...
+    def encode(self, texts: Sequence[str]) -> Mapping[str, F32]: ...
+    def recommend(self, query: Query, k: int, trace: Trace) -> Candidates: ...
+    def score(self, query: Query, items: Jagged) -> F32: ...
+    def similar(self, item_rows: I32, k: int, *, allowed: Bool | None = None) -> Candidates: ...
+    def observe(self, events: Interactions) -> None: ...
+    def put_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None: ...
+    def explain(self, query: Query, item_row: int) -> Explanation: ...
+    def report(self) -> PipelineReport: ...
+    def save(self) -> PipelineState: ...
+    def load(self, state: PipelineState) -> Self: ...

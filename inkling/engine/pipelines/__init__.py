@@ -1,0 +1,1 @@
+"""Ready pipelines. The folder is the catalogue: a file is a pipeline's name."""

@@ -1,0 +1,193 @@
+"""Several retrievers side by side: their best candidates together, each candidate with every member's opinion."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from inkling.core.arrays import F32, I8, I32, I64, Bool
+from inkling.core.candidates import Candidates
+from inkling.core.config import parse
+from inkling.core.dataset import Dataset
+from inkling.core.errors import DataError, MissingExtraError
+from inkling.core.query import Query
+from inkling.core.run import Run
+from inkling.retrieval import RETRIEVERS
+from inkling.retrieval.base import Retriever, Scorer
+
+OPINION = "says_"
+_BLOCK_CELLS = 8_000_000
+
+
+class MemberConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One member of a pipeline's recall."""
+
+    retriever: str
+    """Registered name of the retriever."""
+    settings: dict[str, Any] = {}
+    """Its settings."""
+    k: int = 100
+    """How many candidates it may bring."""
+
+
+@dataclass(slots=True)
+class Recall:
+    """Members by name, in a fixed order."""
+
+    members: dict[str, Retriever]
+    k: dict[str, int]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, configs: Mapping[str, MemberConfig], *, encoder: Any = None) -> Recall:
+        """Return unfitted members; those that read texts share ``encoder``."""
+        made = {name: _retriever(config, name, encoder) for name, config in configs.items()}
+        return cls(made, {name: config.k for name, config in configs.items()})
+
+    def fit(self, data: Dataset, run: Run) -> dict[str, float]:
+        """Fit each member; one that cannot learn from this data is left out with its reason. Return seconds by name."""
+        seconds = {}
+        for name, member in list(self.members.items()):
+            start = time.perf_counter()
+            try:
+                member.fit(data, run)
+            except (DataError, MissingExtraError) as error:
+                self.left_out[name] = str(error)
+                del self.members[name]
+            seconds[name] = time.perf_counter() - start
+        return seconds
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns of opinions."""
+        return tuple(OPINION + name for name in self.members)
+
+    def candidates(self, query: Query, weights: Mapping[str, float], *, limit: int) -> Candidates:
+        """Return at most ``limit`` candidates for each person, by the weighted sum of opinions, with all opinions.
+
+        An opinion is a member's score divided by its best score for this person, so 1 is its favourite.
+        """
+        parts = []
+        size = max(_BLOCK_CELLS // max(query.n_items * max(len(self.members), 1), 1), 1)
+        for begin in range(0, len(query), size):
+            block = range(begin, min(begin + size, len(query)))
+            part = query if len(block) == len(query) else query.take(block)
+            parts += self._block(part, weights, limit)
+        return _gather(parts, tuple(self.members))
+
+    def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
+        opinions = self._opinions(query)
+        power = np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
+        out = []
+        for person in range(len(query)):
+            mine = opinions[:, person]
+            rows = self._union(mine, query, person)
+            says = mine[:, rows]
+            if len(rows) > limit:
+                # Every member's word counts alike for who may be ranked: a weight is for the order, which comes later.
+                best = np.argpartition(-says.sum(axis=0), limit - 1)[:limit]
+                rows, says = rows[best], says[:, best]
+            fused = power @ says
+            order = np.argsort(-fused, kind="stable")
+            out.append((rows[order], fused[order], says[:, order]))
+        return out
+
+    def _opinions(self, query: Query) -> F32:
+        """Return (members, B, n_items)."""
+        out = np.zeros((len(self.members), len(query), query.n_items), dtype=np.float32)
+        for slot, member in enumerate(self.members.values()):
+            scores = _scores(member, query, self.k)
+            out[slot] = scores / _favourite(scores, query)
+        return out
+
+    def _union(self, mine: F32, query: Query, person: int) -> I32:
+        """Return the rows that are among the best k of any member and may be answered."""
+        open_to = _open_to(query, person)
+        if query.candidates is not None:
+            rows = np.unique(query.candidates[person])
+            return rows[open_to[rows]] if open_to is not None else rows
+        wanted = mine if open_to is None else np.where(open_to, mine, 0)
+        n = wanted.shape[1]
+        least = np.array(
+            [
+                np.partition(row, n - k)[n - k] if 0 < k < n else 0
+                for row, k in zip(wanted, self._limits(), strict=True)
+            ],
+            dtype=np.float32,
+        )
+        return np.flatnonzero(((wanted >= least[:, None]) & (wanted > 0)).any(axis=0)).astype(np.int32)
+
+    def _limits(self) -> list[int]:
+        return [self.k[name] for name in self.members]
+
+    def opinions_of(self, query: Query, item_rows: I32) -> F32:
+        """Return (members, n) opinions on the given items for the one person of ``query``."""
+        opinion: F32 = self._opinions(replace(query, candidates=None))[:, 0][:, item_rows]
+        return opinion
+
+
+def _retriever(config: MemberConfig, name: str, encoder: Any) -> Retriever:
+    kind = RETRIEVERS.get(config.retriever)
+    settings = parse(kind.Config, config.settings, where=f"members.{name}.settings")
+    reads = "encoder" in inspect.signature(kind).parameters
+    made: Retriever = kind(settings, encoder=encoder) if reads and encoder is not None else kind(settings)
+    return made
+
+
+def _scores(member: Retriever, query: Query, k: Mapping[str, int]) -> F32:
+    if isinstance(member, Scorer):
+        return member.scores(query)
+    found = member.retrieve(query, max(k.values()))
+    out = np.zeros((len(query), query.n_items), dtype=np.float32)
+    out[found.segment_rows, found.item_rows] = found.scores
+    return out
+
+
+def _open_to(query: Query, person: int) -> Bool | None:
+    """Return (n_items,) what may be answered to one person; None is everything."""
+    if query.exclude is None or not len(query.exclude[person]):
+        return query.allowed
+    mask = np.ones(query.n_items, dtype=np.bool_) if query.allowed is None else query.allowed.copy()
+    rows = query.exclude[person]
+    mask[rows[(rows >= 0) & (rows < query.n_items)]] = False
+    return mask
+
+
+def _favourite(scores: F32, query: Query) -> F32:
+    """Return each person's best score (B, 1) among what may be answered, 1 where there is no positive score."""
+    if query.allowed is not None and not query.allowed.all():
+        best = np.where(query.allowed, scores, 0).max(axis=1, initial=0)
+    else:
+        best = scores.max(axis=1, initial=0)
+    return np.where(best > 0, best, 1).astype(np.float32)[:, None]
+
+
+def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...]) -> Candidates:
+    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum([len(rows) for rows, _, _ in parts], out=offsets[1:])
+    if not parts:
+        return Candidates.empty(0)
+    rows, fused, says = parts[0] if len(parts) == 1 else _joined(parts)
+    sources: I8 = says.argmax(axis=0).astype(np.int8) if len(names) else np.zeros(len(rows), dtype=np.int8)
+    fields = {OPINION + name: says[slot] for slot, name in enumerate(names)}
+    return Candidates(offsets, rows, fused, sources, names or ("",), fields)
+
+
+def _joined(parts: Sequence[tuple[I32, F32, F32]]) -> tuple[I32, F32, F32]:
+    rows, fused, says = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(fused), np.concatenate(says, axis=1)
+
+
+def labels_of(items: Candidates, targets: tuple[I64, I32], n_items: int) -> F32:
+    """Return (N,) 1 where a candidate is among its person's targets (offsets, item rows)."""
+    offsets, rows = targets
+    owner = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
+    wanted = np.sort(owner * n_items + rows)
+    keys = items.segment_rows * n_items + items.item_rows
+    at = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
+    return (wanted[at] == keys).astype(np.float32) if len(wanted) else np.zeros(len(keys), dtype=np.float32)
