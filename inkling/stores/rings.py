@@ -6,6 +6,7 @@ out. Everything is copied out under a lock that is held for microseconds, so a r
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from threading import Lock
 from typing import Any, NamedTuple
@@ -147,7 +148,11 @@ class EventRings:
         self._books = _cells(grown)
 
     def take_back(self, row: int, event: LiveEvent) -> bool:
-        """Remove the latest event with this item and event code up to ``event.ts``; tell whether there was one."""
+        """Take back the latest event with this item and event code up to ``event.ts``; tell whether there was one.
+
+        It goes when the quantity ``abs(event.value)`` reaches its own, or either has none; else its value shrinks: the
+        rule of ``inkling.events.cancel``.
+        """
         with self._lock:
             if not 0 <= row < len(self):
                 return False
@@ -157,12 +162,20 @@ class EventRings:
             if not len(found):
                 return False
             at = start + int(found[-1])
-            for column in self._columns:
-                column[at : start + n - 1] = column[at + 1 : start + n].copy()
-            self._people[_LENGTH, row] = n - 1
-            self._people[_SEEN, row] -= 1
-            self._renumber(start, n - 1)
+            had, less = float(self._columns[_VALUE][at]), abs(event.value)
+            if less < abs(had):
+                self._columns[_VALUE][at] = had - math.copysign(less, had)
+            else:
+                self._remove(row, at)
             return True
+
+    def _remove(self, row: int, at: int) -> None:
+        start, n = int(self._people[_START, row]), int(self._people[_LENGTH, row])
+        for column in self._columns:
+            column[at : start + n - 1] = column[at + 1 : start + n].copy()
+        self._people[_LENGTH, row] = n - 1
+        self._people[_SEEN, row] -= 1
+        self._renumber(start, n - 1)
 
     def forget(self, row: int) -> int:
         """Wipe a person's events; return how many there had been."""

@@ -11,6 +11,7 @@ from inkling.core.dataset import Interactions
 from inkling.core.query import History
 from inkling.core.scenario import Scenario
 from inkling.core.vocabulary import Vocabulary
+from inkling.events.build import ANONYMOUS
 from inkling.stores.base import Changes, Version
 from inkling.stores.rings import EventRings, LiveEvent
 
@@ -19,8 +20,8 @@ RESERVED_EVENTS = frozenset({IMPRESSION, OPT_OUT})
 
 
 def anonymous_key(session_id: str) -> str:
-    """Return the key in the vocabulary of people that stands for a session without a person."""
-    return f"\x1fsession:{session_id}"
+    """Return the key in the vocabulary of people that stands for a session without a person, as in a data set."""
+    return ANONYMOUS + session_id
 
 
 def strength(scenario: Scenario, event: str, value: float | None) -> float:
@@ -111,20 +112,19 @@ class StateTable:
         if key is None or not item_id or name in RESERVED_EVENTS:
             return
         value, ts = row.get("value"), row.get("timestamp")
-        target = self._scenario.takes_back.get(name)
         event = LiveEvent(
             self._items.add(item_id),
             now_ms if ts is None else int(ts),
             strength(self._scenario, name, value),
-            self._events.add(target or name),
+            self._events.add(name),
             float("nan") if value is None else float(value),
             crc32(session_id.encode("utf-8", "surrogatepass")) >> 1 if session_id else -1,
         )
         user_row = self._users.add(key)
-        if target is None:
-            self._rings.append(user_row, event)
-        else:
-            self._rings.take_back(user_row, event)
+        target = self._scenario.takes_back.get(name)
+        if target is not None:
+            self._rings.take_back(user_row, event._replace(event=self._events.add(target)))
+        self._rings.append(user_row, event)
 
     def _merge_ids(self, user_id: str, session_id: str) -> None:
         self.merge(self._users.add(user_id), self._users.row_of(anonymous_key(session_id)))
