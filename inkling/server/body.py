@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -55,7 +56,7 @@ def decode_body(raw: bytes, kind: Any) -> Any:
     if not raw.strip():
         raise bad_request("The body is empty.", hint=f"Send JSON with: {', '.join(_field_names(kind)) or 'an object'}.")
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return _decoder(kind).decode(raw)
     except msgspec.ValidationError as error:
         raise _refused(error, kind, "The body") from error
     except RecursionError as error:
@@ -71,6 +72,8 @@ def decode_query(raw: bytes, kind: Any) -> Any:
     Raises:
         HttpError: 400, as for bodies.
     """
+    if not raw:
+        return _defaults(kind)
     lists = {field.encode_name for field in msgspec.structs.fields(kind) if _is_list(field.type)}
     values: dict[str, Any] = {}
     try:
@@ -84,6 +87,17 @@ def decode_query(raw: bytes, kind: Any) -> Any:
         raise _refused(error, kind, "The query string") from error
     except ValueError as error:
         raise bad_request("The query string is not percent-encoded UTF-8.") from error
+
+
+@cache
+def _defaults(kind: Any) -> Any:
+    """Return the query of a call without one: the same frozen value each time, as every parameter has a default."""
+    return kind()
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def decode_path(parts: Mapping[str, str]) -> dict[str, str]:

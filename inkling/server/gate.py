@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from inkling.server.metrics import Metrics
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_BOOT, _COUNT = secrets.token_hex(4), itertools.count(1)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -73,7 +75,7 @@ class _Answer:
 
 def _request_id(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else f"{_BOOT}{next(_COUNT):08x}"
 
 
 def _refuse_other_sites(scope: Scope) -> None:

@@ -51,3 +51,32 @@ def test_every_word_that_is_asked_for_exists():
         if word
     }
     assert asked <= known
+
+
+def _themes():
+    """Return the variables of the light theme and of the dark one."""
+    light, dark = re.findall(r":root \{(.*?)\}", PAGES["style.css"], re.S)
+    read = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", block)) for block in (light, dark)]
+    return {"light": read[0], "dark": {**read[0], **read[1]}}
+
+
+def _luminance(colour):
+    full = "".join(2 * one for one in colour[1:]) if len(colour) == 4 else colour[1:]
+    parts = [int(full[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+PAIRS = [(text, ground) for text in ("ink", "soft", "faint", "accent") for ground in ("paper", "card")]
+PAIRS += [(name, f"{name}-bg") for name in ("again", "with", "many", "words", "other")]
+PAIRS += [("fresh", "fresh-soft"), ("ink", "fresh-soft"), ("soft", "fresh-soft"), ("accent", "accent-soft")]
+PAIRS += [("soft", "hair"), ("minus", "card"), ("on-accent", "accent")]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), PAIRS)
+def test_text_can_be_read(theme, text, ground):
+    """WCAG 2.1 AA asks for 4.5 to 1."""
+    colours = _themes()[theme]
+    lighter, darker = sorted((_luminance(colours[text]), _luminance(colours[ground])), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
