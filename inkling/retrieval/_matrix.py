@@ -79,13 +79,6 @@ def scale_rows(matrix: csr_array, factors: F64) -> csr_array:
     return scaled
 
 
-def scale_columns(matrix: csr_array, factors: F64) -> csr_array:
-    """Return the matrix with each column multiplied by its factor."""
-    scaled = matrix.copy()
-    scaled.data = (scaled.data * factors[scaled.indices]).astype(np.float32)
-    return scaled
-
-
 def first_of_runs(labels: I32 | I64) -> I64:
     """Return 1 (N,) where a label differs from the one before, and at the first, else 0."""
     new = np.ones(len(labels), dtype=np.int64)

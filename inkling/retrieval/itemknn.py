@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inkling.core.arrays import F32, F64, I32, Array
 from inkling.core.candidates import Candidates
-from inkling.core.dataset import Dataset
+from inkling.core.dataset import Dataset, Interactions
 from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.retrieval._dense import retrieve
-from inkling.retrieval._matrix import Signal, column_sums, people_by_items, scale_columns, scale_rows, signals
+from inkling.retrieval._matrix import Signal, column_sums, people_by_items, scale_rows, signals
 from inkling.retrieval._neighbours import Neighbours
 from inkling.retrieval._taste import (
     AtLeastZero,
@@ -37,6 +38,10 @@ class ItemKnnConfig(TasteConfig, frozen=True, kw_only=True):
 
     weighting: Literal["cosine", "tfidf", "bm25"] = "cosine"
     """How a person's vote for an item is weighed; tfidf and bm25 give people with many items less to say."""
+    unit: Literal["person", "session"] = "person"
+    """Whose votes count: people, or single sessions, which makes it what is bought together."""
+    max_unit_items: Count = 0
+    """People (or sessions) with more items than this are left out; 0 is no limit."""
     neighbours: Count = 200
     """Neighbours kept for each item; 0 keeps all (item x item places)."""
     signal: Signal = "binary"
@@ -74,9 +79,7 @@ class ItemKnn:
         """
         events = signals(data, name=self.name)
         self._day = day_length(data)
-        weights = events.weights * decay(data.until - events.ts, self.config.fit_half_life_days, self._day)
-        matrix = people_by_items(events, weights, (data.n_users, data.n_items), signal=self.config.signal)
-        matrix = _weigh(matrix, self.config)
+        matrix = _weigh(self._votes(events, data), self.config)
         columns = matrix.T.tocsr()
         self._near = Neighbours.build(
             lambda block: columns[block] @ matrix,
@@ -85,6 +88,16 @@ class ItemKnn:
             self.config.neighbours,
         )
         return self
+
+    def _votes(self, events: Interactions, data: Dataset) -> csr_array:
+        """Return who had what: people or sessions x items."""
+        if self.config.unit == "session":
+            events = replace(events, user_rows=events.session_rows)
+        weights = events.weights * decay(data.until - events.ts, self.config.fit_half_life_days, self._day)
+        n_units = 1 + int(events.user_rows.max())
+        matrix = people_by_items(events, weights, (n_units, data.n_items), signal=self.config.signal)
+        limit = self.config.max_unit_items
+        return matrix if limit == 0 else matrix[np.flatnonzero(np.diff(matrix.indptr) <= limit)]
 
     def scores(self, query: Query) -> F32:
         """Return (B, n_items): likeness to what each person had."""
@@ -130,7 +143,7 @@ def _weigh(matrix: csr_array, config: ItemKnnConfig) -> csr_array:
     norm = (1.0 - config.b) + config.b * lengths / max(lengths[lengths > 0].mean(), 1e-12)
     saturated = matrix.copy()
     saturated.data = matrix.data * (config.k1 + 1.0) / (config.k1 * norm[matrix.indices] + matrix.data)
-    return scale_columns(scale_rows(saturated, rarity), np.ones(matrix.shape[1]))
+    return scale_rows(saturated, rarity)
 
 
 def _finisher(sizes: F64, config: ItemKnnConfig) -> Callable[[Any, slice], F32]:

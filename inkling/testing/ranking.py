@@ -84,14 +84,10 @@ class RankerContract:
         for person in range(20):
             assert sorted(ranked.rows_of(person)) == sorted(data.candidates.rows_of(person))
             assert (np.diff(ranked.scores_of(person)) <= 0).all()
-            by_row = dict(
-                zip(
-                    data.candidates.rows_of(person).tolist(),
-                    data.candidates.fields["noise"][person * 12 : person * 12 + 12],
-                    strict=True,
-                )
-            )
-            moved = ranked.fields["noise"][person * 12 : person * 12 + 12].tolist()
+            own = slice(person * 12, person * 12 + 12)
+            noise = data.candidates.fields["noise"][own].tolist()
+            by_row = dict(zip(data.candidates.rows_of(person).tolist(), noise, strict=True))
+            moved = ranked.fields["noise"][own].tolist()
             assert moved == [by_row[row] for row in ranked.rows_of(person).tolist()]
 
     def test_batch_equals_single(self) -> None:
