@@ -94,9 +94,11 @@ class EventRings:
 
     def _is_new(self, at: int) -> int:
         times, codes = self._cells[_TS], self._cells[_CODE]
-        if codes[at] != codes[at - 1]:
-            return 1
-        return int(bool(codes[at] == -1 and not (self._gap > 0 and times[at] - times[at - 1] <= self._gap)))
+        mine, before = codes[at], codes[at - 1]
+        if mine == before != -1:
+            return 0
+        unknown = mine <= -1 and before <= -1 and -1 in (mine, before)
+        return 0 if unknown and self._gap > 0 and times[at] - times[at - 1] <= self._gap else 1
 
     def _shift(self, start: int, end: int, ts: int) -> int:
         at = start + int(np.searchsorted(self._columns[_TS][start:end], ts, side="right"))
@@ -304,8 +306,14 @@ def _cells(columns: Any) -> list[memoryview[Any]]:
 
 
 def starts_session(codes: I32, ts: I64, gap_ms: int) -> Bool:
-    """Return (N,) whether each event starts a session: another code, or after a pause where codes are unknown."""
+    """Return (N,) whether each event starts a session: another code or, where one is unknown, a pause before it.
+
+    An unknown code (-1) goes on a sitting of other unknown codes or of loaded ones (below -1), not a session that has a
+    name.
+    """
     new = np.ones(len(codes), dtype=np.bool_)
-    pause = (np.diff(ts) > gap_ms) if gap_ms > 0 else np.ones(max(len(ts) - 1, 0), dtype=np.bool_)
-    new[1:] = (codes[1:] != codes[:-1]) | ((codes[1:] == -1) & pause)
+    mine, before = codes[1:], codes[:-1]
+    near = (np.diff(ts) <= gap_ms) & (gap_ms > 0)
+    unknown = (mine <= -1) & (before <= -1) & ((mine == -1) | (before == -1))
+    new[1:] = ~(((mine == before) & (mine != -1)) | (unknown & near))
     return new

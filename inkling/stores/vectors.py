@@ -155,7 +155,7 @@ class VectorTable:
 def _allows(allowed: Bool | None, rows: I32) -> Bool:
     if allowed is None:
         return np.ones(len(rows), dtype=np.bool_)
-    inside = rows < len(allowed)
+    inside = (rows >= 0) & (rows < len(allowed))
     inside[inside] = allowed[rows[inside]]
     return inside
 

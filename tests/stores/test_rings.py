@@ -116,6 +116,15 @@ def test_live_sessions_never_join_loaded_ones():
     assert rings.history(rows(0)).session_rows.tolist() == [0, 1]
 
 
+def test_a_live_event_goes_on_the_sitting_that_was_loaded():
+    events = table(1, 1)
+    rings = EventRings(session_gap_ms=100)
+    rings.load(events)
+    for pause in (100, 200, 301):
+        rings.append(0, LiveEvent(1, int(events.ts[0]) + pause))
+    assert rings.history(rows(0)).session_rows.tolist() == [0, 0, 0, 1]
+
+
 def test_memory_follows_use():
     rings = EventRings(capacity=500)
     for person in range(2000):

@@ -158,7 +158,7 @@ def test_live_equals_what_a_fit_would_see(stream):
     for version, row in enumerate(rows, start=1):
         state.apply(block(version, row))
     kept, _ = drop_taken_back(frame.with_columns(pl.coalesce("user_id", pl.lit("session:s")).alias("user_id")), SHOP)
-    fitted = build_dataset(Events(kept.drop("session_id")), SHOP, user_ids=users, item_ids=items).interactions
+    fitted = build_dataset(Events(kept), SHOP, user_ids=users, item_ids=items).interactions
     people = np.arange(len(users), dtype=np.int32)
     mine, theirs = state.history(people), fitted.histories(people)
     for field in ("offsets", "item_rows", "ts", "weights", "values", "session_rows"):
