@@ -104,13 +104,14 @@ def _solve(matrix: csr_array, l2: float) -> F32:
     gram[diagonal, diagonal] += l2
     factor, failed = lapack.spotrf(gram, lower=0, overwrite_a=1)
     inverse, failed_too = lapack.spotri(factor, lower=0, overwrite_c=1)
-    if failed or failed_too:
+    diagonal_of_inverse = np.diag(inverse)
+    if failed or failed_too or not (np.isfinite(diagonal_of_inverse) & (diagonal_of_inverse > 0)).all():
         raise DataError(
             "'ease' cannot be solved: its matrix is not positive definite in single precision.",
             hint="Raise l2, or use signal = 'binary' or 'log'.",
         )
     # LAPACK leaves the upper triangle of the symmetric inverse; row i of the answer is what item i predicts.
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
-    weights = np.ascontiguousarray(-inverse / np.diag(inverse)[None, :], dtype=np.float32)
+    weights = np.ascontiguousarray(-inverse / diagonal_of_inverse[None, :], dtype=np.float32)
     weights[diagonal, diagonal] = 0.0
     return weights
