@@ -19,6 +19,7 @@ const state = {
 function speak(language) {
   document.documentElement.lang = setLanguage(language) === "zh" ? "zh-CN" : "en";
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  $("people").setAttribute("aria-label", t("person"));
   $("person").placeholder = t("personHint");
   $("sentence").placeholder = t("sentenceHint");
   $("filter").placeholder = t("filter");
@@ -61,7 +62,7 @@ async function refresh({ compare = false } = {}) {
   $("list").setAttribute("aria-busy", "true");
   try {
     const started = performance.now();
-    const answer = await api.recommend(question());
+    const answer = await api.recommend(question()).catch(forgetVersion);
     const roundTrip = performance.now() - started;
     const past = state.user ? await api.history(state.user).catch(forgiveUnknown) : state.sent;
     await api.readItems([...answer.items.flatMap((line) => [line.item_id, ...(line.reason?.item_ids ?? [])]), ...past.map((event) => event.item_id).filter(Boolean)]);
@@ -76,6 +77,13 @@ async function refresh({ compare = false } = {}) {
   } finally {
     if (turn === state.turn) $("list").setAttribute("aria-busy", "false");
   }
+}
+
+// A server that started anew has issued fewer versions than this page remembers.
+function forgetVersion(error) {
+  if (error.status !== 409 || !state.minVersion) throw error;
+  state.minVersion = 0;
+  return api.recommend(question());
 }
 
 function forgiveUnknown(error) {
@@ -239,7 +247,7 @@ async function grounds(because) {
 }
 
 function openAbout() {
-  const { events, name, ...told } = state.info;
+  const { events, name, now_ms: now, ...told } = state.info;
   openDrawer(t("servedHere"), view.tables(told));
 }
 
@@ -258,13 +266,20 @@ function later(ms, work) {
   return () => { clearTimeout(wait); wait = setTimeout(work, ms); };
 }
 
+// Half a word of an input method is no word yet.
+function typed(box, ms) {
+  const ask = later(ms, () => refresh());
+  box.addEventListener("input", (event) => { if (!event.isComposing) ask(); });
+  box.addEventListener("compositionend", ask);
+}
+
 function wire() {
   combobox($("person"), $("people"), { suggest: (prefix) => api.findUsers(prefix), choose });
   $("shuffle").addEventListener("click", shuffle);
   $("language").addEventListener("click", () => { speak($("language").lang); refresh(); });
-  $("sentence").addEventListener("input", later(300, () => refresh()));
+  typed($("sentence"), 300);
   $("sentence").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); refresh(); } });
-  $("filter").addEventListener("input", later(200, () => refresh()));
+  typed($("filter"), 200);
   $("k").addEventListener("change", () => refresh());
   $("event").addEventListener("change", () => { state.event = $("event").value; if (state.answer) showAnswer(false); });
   $("about-open").addEventListener("click", openAbout);

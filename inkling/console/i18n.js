@@ -35,13 +35,15 @@ const WORDS = {
 
 // Names that come from the engine. What is not here is shown as it is.
 const NAMES = {
-  en: { because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", popular_context: "people like you", ndcg: "NDCG" },
+  en: { because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", popular_context: "people like you", n_items: "items", n_users: "people", n_events: "events" },
   zh: {
     repeat: "再次选择", popular: "热门", because_item: "搭配", follows: "接续", text: "文本", query: "描述", rule: "规则", explore: "探索",
     semantic: "语义", itemknn: "物品近邻", ease: "共现", markov: "序列", fuse: "融合", friends: "好友", popular_context: "相似人群",
     purchase: "购买", view: "浏览", cart: "加入购物车", click: "点击", rating: "评分", favourite: "收藏", interaction: "互动", play: "播放",
     cancellation: "取消", query_text: "描述", retrieve: "召回", recall: "召回", rank: "排序", policy: "策略", state: "状态", encode: "编码", filter: "过滤",
     reasons: "理由", answer: "作答", similar: "相似", features: "特征", retail: "零售", general: "通用", demo: "演示", review: "评论", like: "喜欢", other: "其他",
+    n_items: "物品", n_users: "用户", n_events: "事件", version: "版本", bundle: "模型包", scenario: "场景", pipeline: "流水线", target_event: "目标事件",
+    quality: "质量", members: "组成模型", clock: "时钟", name: "名称", weight: "权重", alone: "单独", without: "去掉后", ms: "毫秒", note: "说明",
   },
 };
 

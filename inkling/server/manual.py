@@ -16,12 +16,13 @@ def render_manual(document: Mapping[str, Any]) -> str:
         for method, operation in methods.items():
             groups.setdefault(operation["tags"][0], []).append(_call(document, path, method, operation))
     info = document["info"]
+    purpose = info["description"].replace("`", "")
     style = files("inkling.server").joinpath("manual.css").read_text(encoding="utf-8")
     sections = "".join(f"<h2>{html.escape(tag)}</h2>{''.join(calls)}" for tag, calls in groups.items())
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(info["title"])} API</title>'
         f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>'
-        f"<h1>{html.escape(info['title'])} {html.escape(info['version'])}</h1><p>{html.escape(info['description'])}</p>"
+        f"<h1>{html.escape(info['title'])} {html.escape(info['version'])}</h1><p>{html.escape(purpose)}</p>"
         f'<p><a href="openapi.json">openapi.json</a> · <a href="console/">console</a></p>{sections}</body></html>'
     )
 

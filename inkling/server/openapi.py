@@ -11,6 +11,7 @@ import msgspec
 import inkling
 from inkling.server.endpoint import Endpoint
 from inkling.server.errors import ErrorAnswer
+from inkling.server.schemas import ASK_FIELDS
 
 _REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
@@ -24,6 +25,8 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these endpoints."""
     kinds = _kinds(endpoints)
     schemas, components = msgspec.json.schema_components(list(kinds.values()), ref_template=_REF)
+    for name, meaning in ASK_FIELDS.items():
+        components["Ask"]["properties"][name]["description"] = meaning
     schema_of = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:

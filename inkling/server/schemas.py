@@ -14,6 +14,25 @@ Attribute = str | Whole | float | bool | list[str | float | bool] | None
 Row = dict[str, Attribute]
 
 
+ASK_FIELDS = {
+    "user_id": "A person.",
+    "session_id": "An anonymous visit.",
+    "k": "How many items.",
+    "text": "A sentence, read by the language model.",
+    "history": "Item ids, oldest first, instead of what is stored.",
+    "candidates": "Only these items may be answered.",
+    "exclude": "None of these items.",
+    "filter": '{"all": [{"field", "op", "value"}]} or {"any": [...]}; op: eq ne in lt lte gt gte contains.',
+    "context": "What is known of the moment, such as the country.",
+    "budget_ms": "Time for the answer.",
+    "min_version": "The answer must reflect this version.",
+    "cursor": "Goes on where an answer ended.",
+    "explain": "Reasons with the signed share of each signal.",
+    "language": "Of the reasons: en or zh.",
+}
+"""What the fields of a question mean, for the documentation."""
+
+
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of what comes in: unknown fields are an error."""
 

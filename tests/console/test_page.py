@@ -277,6 +277,17 @@ def test_trouble_is_told_with_the_request_id(page, engine):
     page.browser.get_log("browser")
 
 
+def test_a_server_that_started_anew_is_asked_again(page, engine):
+    page.open("user=ann")
+    page.row("5").find_element("css selector", ".main").click()
+    page.until("document.querySelector('#live').textContent.startsWith('List updated')")
+    engine._version = 0
+    page.type("#sentence", "tea")
+    page.until("document.querySelector('#headline').textContent.includes('tea')")
+    assert not page.one("#trouble").is_displayed()
+    page.browser.get_log("browser")
+
+
 def test_a_guarded_server_asks_for_its_key(browser, engine, serve_at):
     guarded = Page(browser, serve_at(engine, keys=["open-sesame"]))
     browser.get(f"{guarded.url}/console/?user=ann")

@@ -50,7 +50,7 @@ def test_every_call_is_answered_in_the_shape_shown(client, engine):
                 assert shown["error"]["message"] == real["error"]["message"]
                 assert real["error"]["hint"].startswith(shown["error"]["hint"])
             elif "accepted" in shown:
-                assert shown == real
+                assert (shown["accepted"], shown["rejected"]) == (real["accepted"], real["rejected"])
             elif "items" in shown:
                 assert set(shown["items"][0]) == set(real["items"][0])
     assert engine._version > 3

@@ -124,6 +124,11 @@ def test_every_json_call_is_in_the_list_above():
     assert with_json == {(method, path) for method, path, _, _ in CALLS}
 
 
+def test_every_field_of_a_question_is_explained(document):
+    properties = document["components"]["schemas"]["Ask"]["properties"]
+    assert all(part["description"] for part in properties.values())
+
+
 def test_the_checker_itself_can_say_no(document):
     assert not fits({"version": "1"}, {"$ref": "#/components/schemas/VersionOut"}, document)
     assert not fits({}, {"$ref": "#/components/schemas/VersionOut"}, document)
