@@ -94,7 +94,8 @@ class CountLog:
         last = self._n if not self._n or now >= ts[-1] else int(np.searchsorted(ts, now, side="right"))
         if np.isinf(self._fading.window):
             return 0, last
-        return int(np.searchsorted(ts, now - self._fading.window, side="right")), last
+        # A number of another type would make numpy convert the whole column first.
+        return int(np.searchsorted(ts, np.int64(now - self._fading.window), side="right")), last
 
     def _move(self, first: int, last: int, n_items: int) -> None:
         """Bring the running sum from its lines to ``first:last``."""

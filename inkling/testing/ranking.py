@@ -68,11 +68,11 @@ class RankerContract:
         assert isinstance(model.config, type(model).Config)
 
     def test_finds_what_decides(self) -> None:
-        """On new people, what they take comes first: the two best places hold at least 90% of what was taken."""
+        """On new people, what they take comes first: the two best places hold at least 80% of what was taken (by chance: 17%)."""
         fresh = tasks(n_people=60, seed=2)
         items = fresh.candidates.with_fields({**fresh.candidates.fields, "taken": fresh.labels})
         ranked = self.fitted().score(fresh.query, items)
-        assert ranked.top(2).fields["taken"].mean() >= 0.9
+        assert ranked.top(2).fields["taken"].mean() >= 0.8
 
     def test_keeps_the_candidates(self) -> None:
         """Scoring moves candidates and their columns together; none goes, none comes; each list is descending."""
