@@ -36,6 +36,8 @@ class Tokens:
 
     def ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         """Return token ids of each text, with or without the marks for beginning and end."""
+        if len(texts) == 1:  # the batch call wakes a pool of threads, which costs more than one text
+            return [self._tokenizer.encode(texts[0], add_special_tokens=special).ids]
         found: list[Any] = self._tokenizer.encode_batch(list(texts), add_special_tokens=special)
         return [encoding.ids for encoding in found]
 
