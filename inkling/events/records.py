@@ -82,11 +82,7 @@ def _records(
     starts = np.empty_like(ends)
     starts[:1], starts[1:] = 0, ends[:-1] + 1
     lines = np.arange(len(starts)) if newlines is None else np.searchsorted(newlines, starts)
-    n_lines = (
-        len(stops) - int(consumed == len(block) and not block.endswith(b"\n"))
-        if newlines is None
-        else int(np.searchsorted(newlines, consumed))
-    )
+    n_lines = block.count(b"\n", 0, consumed)
     ends -= (ends > starts) & (data[np.maximum(ends - 1, 0)] == RETURN)
     filled = ends > starts
     if not filled.all():

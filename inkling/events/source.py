@@ -102,7 +102,7 @@ def _zst_blocks(path: Path, block_bytes: int) -> Iterator[bytes]:
 
     try:
         lines = pl.read_lines(path)["line"]
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from error
     step = max(block_bytes // 64, 1)
     for start in range(0, len(lines), step):

@@ -21,6 +21,8 @@ UNREADABLE = "timestamp is no number and no ISO 8601 time"
 OUT_OF_RANGE = "timestamp is too large for milliseconds"
 MIXED = "timestamp is of another unit (seconds, milliseconds) than its column"
 MIXED_SHARE = 0.01
+MANY_EQUAL = 10
+"""Up to so many equal times of the present may well be real: one invoice."""
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _NAIVE = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|z|[+-]\d{2}:?(\d{2})?)?)?$"
@@ -69,7 +71,8 @@ class TimeReader:
         if self.time is not None:
             return self.time, 1, ""
         low, high = self._range
-        if self._counts["iso"] == 0 and low == high and self._counts["small"] + n_s + n_ms > 1:
+        enough = 1 if high < SMALL else MANY_EQUAL
+        if self._counts["iso"] == 0 and low == high and self._counts["small"] + n_s + n_ms > enough:
             return "none", 1000 if high < SECONDS else 1, f'{self.where}: all times are equal, read as time = "none".'
         if self._counts["small"] > 0 and n_s + n_ms + self._counts["iso"] == 0:
             return "order", 1000, f'{self.where}: all numbers are below {SMALL:,.0f}, read as time = "order".'
