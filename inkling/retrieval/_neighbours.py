@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather
 from inkling.retrieval._taste import Taste
 
-# Cells of item x item held at once while neighbours are chosen: 32 MiB of float32.
+# At most so many cells of item x item are looked at together while neighbours are chosen, and at least so many rows.
 _BLOCK_CELLS = 8_388_608
+_LEAST_ROWS = 256
+
+Finish: TypeAlias = Callable[[F32, I32, I32], F32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +38,26 @@ class Neighbours:
         return cls(np.zeros((n_items, 0), dtype=np.int32), np.zeros((n_items, 0), dtype=np.float32))
 
     @classmethod
-    def build(cls, product: Callable[[slice], Any], finish: Callable[[F32, slice], F32], n: int, k: int) -> Neighbours:
-        """Choose each item's k strongest neighbours, a block of items at a time.
+    def build(cls, product: Callable[[slice], Any], finish: Finish, n: int, k: int) -> Neighbours:
+        """Choose each item's k strongest neighbours, a block of items at a time; what is not above 0 is none.
 
         Args:
             product: Returns the raw strengths (block, n) of a slice of items, sparse.
-            finish: Turns them, dense, into the final strengths; 0 is none.
+            finish: Turns raw strengths (M,) between two columns of rows (M,) into final ones.
             n: Number of items.
             k: Neighbours to keep; 0 keeps all.
         """
         k = min(k or n, n)
-        items, strengths = np.zeros((n, k), dtype=np.int32), np.zeros((n, k), dtype=np.float32)
-        step = max(_BLOCK_CELLS // max(n, 1), 1)
-        for start in range(0, n, step):
-            block = slice(start, min(start + step, n))
-            dense = finish(product(block).toarray(), block)
-            items[block], strengths[block] = _strongest(dense, k)
-        used = int((strengths != 0).sum(axis=1).max(initial=0))
-        return cls(np.ascontiguousarray(items[:, :used]), np.ascontiguousarray(strengths[:, :used]))
+        step = max(_BLOCK_CELLS // max(n, 1), _LEAST_ROWS)
+        found = [
+            _strongest(product(slice(start, min(start + step, n))), start, finish, k) for start in range(0, n, step)
+        ]
+        widest = max((items.shape[1] for items, _ in found), default=0)
+        items, strengths = np.zeros((n, widest), dtype=np.int32), np.zeros((n, widest), dtype=np.float32)
+        for block, (block_items, block_strengths) in zip(blocks, found, strict=True):
+            items[block, : block_items.shape[1]] = block_items
+            strengths[block, : block_strengths.shape[1]] = block_strengths
+        return cls(items, strengths)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -86,10 +92,16 @@ class Neighbours:
         return cls(np.asarray(arrays["neighbours"], np.int32), np.asarray(arrays["strengths"], np.float32))
 
 
-def _strongest(dense: F32, k: int) -> tuple[I32, F32]:
-    """Return each row's k strongest columns, descending, ties by lower column; what is not above 0 is zeroed."""
-    items, strengths = np.zeros((len(dense), k), dtype=np.int32), np.zeros((len(dense), k), dtype=np.float32)
-    for index, row in enumerate(dense):
-        found, best = topk(row, k, mask=row > 0)
-        items[index, : len(found)], strengths[index, : len(found)] = found, best
+def _strongest(raw: Any, first: int, finish: Finish, k: int) -> tuple[I32, F32]:
+    """Return the k strongest neighbours (block, K) of a block of items that begins at row ``first``."""
+    raw.sort_indices()
+    bounds = raw.indptr.tolist()
+    columns = raw.indices.astype(np.int32, copy=False)
+    rows = np.repeat(np.arange(first, first + raw.shape[0], dtype=np.int32), np.diff(raw.indptr))
+    values = finish(raw.data, rows, columns)
+    best = [topk(values[start:end], k, mask=values[start:end] > 0) for start, end in pairwise(bounds)]
+    widest = max((len(found) for found, _ in best), default=0)
+    items, strengths = np.zeros((len(best), widest), dtype=np.int32), np.zeros((len(best), widest), dtype=np.float32)
+    for index, (start, (found, scores)) in enumerate(zip(bounds, best, strict=False)):
+        items[index, : len(found)], strengths[index, : len(found)] = columns[start + found], scores
     return items, strengths

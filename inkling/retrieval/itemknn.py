@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Signal, column_sums, people_by_items, scale_rows, signals
-from inkling.retrieval._neighbours import Neighbours
+from inkling.retrieval._neighbours import Finish, Neighbours
 from inkling.retrieval._taste import (
     AtLeastZero,
     Count,
@@ -146,15 +146,13 @@ def _weigh(matrix: csr_array, config: ItemKnnConfig) -> csr_array:
     return scale_rows(saturated, rarity)
 
 
-def _finisher(sizes: F64, config: ItemKnnConfig) -> Callable[[Any, slice], F32]:
+def _finisher(sizes: F64, config: ItemKnnConfig) -> Finish:
     """Return what turns raw products into likeness."""
     powered = np.power(sizes, config.power).astype(np.float32)
 
-    def finish(dense: F32, block: slice) -> F32:
+    def finish(values: F32, rows: I32, columns: I32) -> F32:
         if config.weighting != "bm25":
-            dense = dense / np.maximum(powered[block, None] * powered[None, :] + np.float32(config.shrink), 1e-12)
-        diagonal = np.arange(block.start, block.stop)
-        dense[diagonal - block.start, diagonal] *= config.own
-        return np.asarray(dense, dtype=np.float32)
+            values = values / np.maximum(powered[rows] * powered[columns] + np.float32(config.shrink), 1e-12)
+        return np.where(rows == columns, values * np.float32(config.own), values).astype(np.float32)
 
     return finish

@@ -76,13 +76,11 @@ class Markov:
         counts = np.bincount(events.item_rows, minlength=data.n_items)
         divisor = np.power(np.maximum(counts, 1), self.config.popularity).astype(np.float32)
 
-        def finish(dense: F32, block: slice) -> F32:
+        def finish(values: F32, rows: I32, columns: I32) -> F32:
             if self.config.shrink > 0:
-                dense = dense * (dense / (dense + np.float32(self.config.shrink)))
-            dense = np.asarray(dense / divisor[None, :], dtype=np.float32)
-            diagonal = np.arange(block.start, block.stop)
-            dense[diagonal - block.start, diagonal] *= self.config.own
-            return dense
+                values = values * (values / (values + np.float32(self.config.shrink)))
+            values = values / divisor[columns]
+            return np.where(rows == columns, values * np.float32(self.config.own), values).astype(np.float32)
 
         self._next = Neighbours.build(lambda block: left[block] @ right, finish, data.n_items, self.config.neighbours)
         return self

@@ -126,7 +126,11 @@ def _visits(query: Query, person: int, rows: I32) -> tuple[I64, I64, I64]:
     own = slice(int(query.history.offsets[person]), int(query.history.offsets[person + 1]))
     keep = (query.history.weights[own] > 0) & np.isin(query.history.item_rows[own], rows)
     place = np.searchsorted(rows, query.history.item_rows[own][keep])
-    place, ts = np.unique(np.stack([place, query.history.ts[own][keep]]), axis=1)
+    ts = query.history.ts[own][keep]
+    order = np.lexsort((ts, place))
+    place, ts = place[order], ts[order]
+    distinct = np.append(True, (np.diff(place) != 0) | (np.diff(ts) != 0))
+    place, ts = place[distinct], ts[distinct]
     starts = np.searchsorted(place, np.arange(len(rows)))
     n_times = np.bincount(place, minlength=len(rows))
     return ts[starts], ts[starts + n_times - 1], n_times

@@ -95,6 +95,7 @@ def test_neighbours_of_a_large_catalogue_are_found_in_blocks(monkeypatch):
 
     whole = build("itemknn", {"neighbours": 4}).fit(worlds.shop(), Run()).state()
     monkeypatch.setattr(_neighbours, "_BLOCK_CELLS", 64)
+    monkeypatch.setattr(_neighbours, "_LEAST_ROWS", 3)
     blocks = build("itemknn", {"neighbours": 4}).fit(worlds.shop(), Run()).state()
     assert blocks["neighbours"].tolist() == whole["neighbours"].tolist()
     assert np.allclose(blocks["strengths"], whole["strengths"])
