@@ -102,13 +102,13 @@ def test_asking_is_no_positive(data_root):
 
 
 def test_an_unknown_name_is_an_error():
-    with pytest.raises(NotFoundError, match="no data set named 'beuty'.*Did you mean 'beauty'"):
+    with pytest.raises(NotFoundError, match=r"no data set named 'beuty'.*Did you mean 'beauty'"):
         load("beuty")
 
 
 def test_a_set_that_is_not_bundled_needs_a_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("INKLING_DATA", raising=False)
-    with pytest.raises(DataError, match="'beauty' is not bundled.*set INKLING_DATA"):
+    with pytest.raises(DataError, match=r"'beauty' is not bundled.*set INKLING_DATA"):
         load("beauty")
     with pytest.raises(DataError, match=r"holds no data set 'beauty'"):
         load("beauty", root=tmp_path)
@@ -120,5 +120,5 @@ def test_a_set_that_is_not_bundled_needs_a_folder(monkeypatch, tmp_path):
 def test_slates_without_a_column_are_an_error(tmp_path):
     (tmp_path / "mind-fragment").mkdir()
     pl.DataFrame({"user_id": ["u"]}).write_parquet(tmp_path / "mind-fragment" / "impressions.parquet")
-    with pytest.raises(DataError, match="has no column .*'shown'"):
+    with pytest.raises(DataError, match=r"has no column .*'shown'"):
         load("mind-fragment", root=tmp_path)

@@ -78,7 +78,7 @@ def test_the_pattern_holds_for_the_whole_id():
 
 
 def test_a_pattern_that_is_none_is_an_error():
-    with pytest.raises(ConfigError, match="item_pattern: '\\['.*regular expression"):
+    with pytest.raises(ConfigError, match=r"item_pattern: '\['.*regular expression"):
         clean_rows(events(*WORLD), shop(item_pattern="["))
 
 

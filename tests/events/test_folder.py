@@ -111,7 +111,7 @@ def test_no_folder_is_an_error(tmp_path):
 
 
 def test_a_wrong_dataset_toml_is_an_error(tmp_path):
-    with pytest.raises(ConfigError, match="unknown key 'tme'.*Did you mean 'time'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'tme'.*Did you mean 'time'"):
         load_folder(fill(tmp_path, events__csv=EVENTS, dataset__toml='tme = "real"\n'))
 
 
@@ -191,5 +191,5 @@ def test_parquet_without_rows(tmp_path):
 
 def test_parquet_packed_with_zstd_says_what_to_do(tmp_path):
     (tmp_path / "events.parquet.zst").write_bytes(b"\x28\xb5\x2f\xfd....")
-    with pytest.raises(DataError, match="unzstd events.parquet.zst"):
+    with pytest.raises(DataError, match=r"unzstd events.parquet.zst"):
         load_folder(tmp_path)

@@ -105,7 +105,7 @@ def test_rows_that_are_not_utf8_are_put_aside(tmp_path):
 
 
 def test_a_header_that_is_not_utf8_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="header is not UTF-8.*Save it as UTF-8"):
+    with pytest.raises(DataError, match=r"header is not UTF-8.*Save it as UTF-8"):
         load(tmp_path, b"user_id,item_id,timestamp,\xff\n")
     with pytest.raises(DataError, match="UTF-16"):
         load(tmp_path, HEADER.encode("utf-16"))
@@ -117,7 +117,7 @@ def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "\n", HEADER])
 def test_an_empty_file_is_an_error(tmp_path, content):
-    with pytest.raises(DataError, match="is empty|has no column"):
+    with pytest.raises(DataError, match=r"is empty|has no column"):
         load(tmp_path, content)
 
 
@@ -129,7 +129,7 @@ def test_a_file_of_nothing_but_bad_rows_is_an_error(tmp_path):
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
     with pytest.raises(DataError, match=r"no column 'item_id'; it has 'user_id', 'product'.*\[columns\]"):
         load(tmp_path, "user_id,product,timestamp\nu,i,1\n")
-    with pytest.raises(DataError, match="no column 'timestamp'.*time = \"none\""):
+    with pytest.raises(DataError, match=r"no column 'timestamp'.*time = .none."):
         load(tmp_path, "user_id,item_id\nu,i\n")
 
 
@@ -147,7 +147,7 @@ def test_data_without_times_may_say_so(tmp_path):
 @pytest.mark.parametrize(("name", "delimiter"), [("events.csv", ";"), ("events.csv", "\t"), ("events.tsv", ",")])
 def test_a_wrong_delimiter_is_seen(tmp_path, name, delimiter):
     text = (HEADER + GOOD).replace(",", delimiter)
-    with pytest.raises(DataError, match="finds one column.*would find 5"):
+    with pytest.raises(DataError, match=r"finds one column.*would find 5"):
         load(tmp_path, text, name=name)
 
 
@@ -254,7 +254,7 @@ def test_a_file_that_is_not_packed_as_its_name_says(tmp_path, name):
 
 def test_a_truncated_gz_is_an_error(tmp_path):
     packed = gzip.compress((HEADER + GOOD * 1000).encode())
-    with pytest.raises(DataError, match="cannot be unpacked.*damaged"):
+    with pytest.raises(DataError, match=r"cannot be unpacked.*damaged"):
         load(tmp_path, packed[: len(packed) // 2], name="events.csv.gz")
 
 

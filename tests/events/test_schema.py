@@ -21,7 +21,7 @@ def test_what_the_data_does_not_say_stays():
 
 
 def test_an_unknown_rule_is_an_error(tmp_path):
-    with pytest.raises(ConfigError, match="unknown key 'duplicate'.*Did you mean 'duplicates'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'duplicate'.*Did you mean 'duplicates'"):
         apply_info(Scenario(), DatasetInfo(cleaning={"duplicate": False}))
     (tmp_path / "dataset.toml").write_text("[cleaning]\nduplicate = false\n")
     with pytest.raises(ConfigError, match="unknown key 'duplicate'"):
@@ -30,7 +30,7 @@ def test_an_unknown_rule_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("delimiter", ['"', ";;", "，", "\n"])
 def test_a_delimiter_is_one_character(delimiter):
-    with pytest.raises(ConfigError, match="delimiter is .*expected one character"):
+    with pytest.raises(ConfigError, match=r"delimiter is .*expected one character"):
         checked_info(DatasetInfo(delimiter=delimiter))
 
 

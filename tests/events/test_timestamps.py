@@ -92,7 +92,7 @@ def test_iso_and_seconds_may_stand_in_one_column():
 def test_a_mix_of_units_is_an_error():
     _, bad, reader = read([1291200000, 1291200000, 1291200000000, 1291200000000])
     assert bad == {MIXED: [2, 3]}
-    with pytest.raises(DataError, match="2 times look like seconds and 2 like milliseconds.*Convert the column"):
+    with pytest.raises(DataError, match=r"2 times look like seconds and 2 like milliseconds.*Convert the column"):
         reader.finish()
 
 

@@ -30,5 +30,5 @@ def test_many_are_each():
 
 
 def test_a_short_secret_is_none():
-    with pytest.raises(ConfigError, match="has 3 bytes, expected at least 16.*token_hex"):
+    with pytest.raises(ConfigError, match=r"has 3 bytes, expected at least 16.*token_hex"):
         pseudonym("a", b"abc")
