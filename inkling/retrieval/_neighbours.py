@@ -49,9 +49,8 @@ class Neighbours:
         """
         k = min(k or n, n)
         step = max(_BLOCK_CELLS // max(n, 1), _LEAST_ROWS)
-        found = [
-            _strongest(product(slice(start, min(start + step, n))), start, finish, k) for start in range(0, n, step)
-        ]
+        blocks = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        found = [_strongest(product(block), block.start, finish, k) for block in blocks]
         widest = max((items.shape[1] for items, _ in found), default=0)
         items, strengths = np.zeros((n, widest), dtype=np.int32), np.zeros((n, widest), dtype=np.float32)
         for block, (block_items, block_strengths) in zip(blocks, found, strict=True):
