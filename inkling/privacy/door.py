@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from inkling.core.config import Config
 from inkling.core.tables import Events
-from inkling.privacy.consent import OPT_IN, OPT_OUT
 from inkling.privacy.pseudonym import check_secret, pseudonym, pseudonyms
 from inkling.privacy.redact import redact
 from inkling.privacy.retention import oldest_kept
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 ID_FIELDS = ("user_id", "session_id", "friend_id")
-CHOICES = (OPT_OUT, OPT_IN)
 TEXT_FIELDS = ("text", "about")
 
 
@@ -53,38 +51,18 @@ class PrivacyDoor:
         """Return the id under which a person is known inside."""
         return pseudonym(user_id, self._secret) if self.privacy.pseudonyms else user_id
 
-    def events(
-        self,
-        rows: Iterable[Mapping[str, Any]],
-        *,
-        now_ms: int | None = None,
-        opted_out: Callable[[str], bool] | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return rows of events as they may be stored.
+    def rows(self, rows: Iterable[Mapping[str, Any]], *, now_ms: int | None = None) -> list[dict[str, Any]]:
+        """Return rows of events, people or links as they may be stored: ids replaced, texts masked.
 
         Args:
-            rows: Events as they came. One whose integer ``timestamp`` (epoch milliseconds) lies before the retention
-                is left out.
+            rows: Rows as they came. One whose integer ``timestamp`` (epoch milliseconds) lies before the retention is
+                left out.
             now_ms: The moment of retention; the clock where it is left out.
-            opted_out: Tells whether a person, under the id that is known inside, forbade to store events. Their choices
-                (``opt_out``, ``opt_in``) are stored all the same.
         """
         oldest = self._oldest(now_ms)
-        fresh = [self.user(row) for row in rows if not _older(row.get("timestamp"), oldest)]
-        if opted_out is None:
-            return fresh
-        return [row for row in fresh if row.get("event") in CHOICES or not (_person(row) and opted_out(_person(row)))]
+        return [self._row(row) for row in rows if not _older(row.get("timestamp"), oldest)]
 
-    def user(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a row about a person (an event, attributes, a link) with ids replaced and texts masked."""
-        out = dict(row)
-        if self.privacy.pseudonyms:
-            out |= {name: pseudonym(str(row[name]), self._secret) for name in ID_FIELDS if row.get(name)}
-        if self.privacy.redact:
-            out |= {name: redact(row[name]) for name in self.privacy.texts if isinstance(row.get(name), str)}
-        return out
-
-    def events_table(self, events: Events, *, now_ms: int | None = None) -> Events:
+    def events(self, events: Events, *, now_ms: int | None = None) -> Events:
         """Return a table of events as it may be stored; ``now_ms`` (default: the clock) is the moment of retention."""
         import polars as pl
 
@@ -103,16 +81,20 @@ class PrivacyDoor:
                 frame = _mapped(frame, name, lambda texts: [None if text is None else redact(text) for text in texts])
         return frame
 
+    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        out = dict(row)
+        if self.privacy.pseudonyms:
+            out |= {name: pseudonym(str(row[name]), self._secret) for name in ID_FIELDS if row.get(name)}
+        if self.privacy.redact:
+            out |= {name: redact(row[name]) for name in self.privacy.texts if isinstance(row.get(name), str)}
+        return out
+
     def _oldest(self, now_ms: int | None = None) -> int:
         return oldest_kept(int(self._clock() * 1000) if now_ms is None else now_ms, self.privacy.retention_days)
 
 
 def _older(timestamp: Any, oldest: int) -> bool:
     return isinstance(timestamp, int) and timestamp < oldest
-
-
-def _person(row: Mapping[str, Any]) -> str:
-    return str(row.get("user_id") or "")
 
 
 def _mapped(frame: pl.DataFrame, name: str, change: Callable[[list[str | None]], list[str | None]]) -> pl.DataFrame:

@@ -21,17 +21,17 @@ def door(**settings):
 
 
 def test_texts_are_masked_and_ids_left_by_default():
-    assert door().events(ROWS) == [{**ROWS[0], "text": "mail [email]"}, ROWS[1]]
+    assert door().rows(ROWS) == [{**ROWS[0], "text": "mail [email]"}, ROWS[1]]
     assert ROWS[0]["text"] == "mail a@b.de"
     assert door().user_id("alice") == "alice"
 
 
 def test_masking_may_be_off():
-    assert door(redact=False).events(ROWS) == ROWS
+    assert door(redact=False).rows(ROWS) == ROWS
 
 
 def test_ids_become_pseudonyms():
-    first, second = door(pseudonyms=True).events(ROWS)
+    first, second = door(pseudonyms=True).rows(ROWS)
     assert first["user_id"] == pseudonym("alice", SECRET) == door(pseudonyms=True).user_id("alice")
     assert second["session_id"] == pseudonym("s", SECRET)
     assert "user_id" not in second
@@ -44,27 +44,20 @@ def test_pseudonyms_need_a_secret():
 
 
 def test_old_events_are_not_taken_in():
-    assert [row["item_id"] for row in door(retention_days=5).events(ROWS)] == ["1"]
-    assert len(door(retention_days=5).events(ROWS, now_ms=7 * DAY_MS)) == 2
-
-
-def test_those_who_opted_out_are_not_stored_but_their_choice_is():
-    inside = pseudonym("alice", SECRET)
-    rows = [*ROWS, {"user_id": "alice", "event": "opt_in"}]
-    got = door(pseudonyms=True).events(rows, opted_out=lambda user_id: user_id == inside)
-    assert [row["event"] for row in got] == ["view", "opt_in"]
+    assert [row["item_id"] for row in door(retention_days=5).rows(ROWS)] == ["1"]
+    assert len(door(retention_days=5).rows(ROWS, now_ms=7 * DAY_MS)) == 2
 
 
 def test_rows_of_people():
     row = {"user_id": "alice", "about": "ring 13812345678", "age": 30}
-    assert door().user(row) == {"user_id": "alice", "about": "ring [phone]", "age": 30}
+    assert door().rows([row]) == [{"user_id": "alice", "about": "ring [phone]", "age": 30}]
 
 
 def test_tables_and_rows_agree():
     frame = pl.DataFrame(ROWS).select("user_id", "session_id", "item_id", "event", "text", "timestamp")
     for settings in ({}, {"pseudonyms": True}, {"retention_days": 5.0}, {"redact": False}):
-        table = door(**settings).events_table(Events(frame)).frame
-        rows = door(**settings).events(frame.rows(named=True))
+        table = door(**settings).events(Events(frame)).frame
+        rows = door(**settings).rows(frame.rows(named=True))
         assert table.rows(named=True) == rows
 
 
