@@ -10,7 +10,7 @@ from inkling.core.config import parse
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError
 from inkling.core.run import Run
-from inkling.protocol.fold import Fold
+from inkling.protocol.fold import Fold, sampled
 from inkling.protocol.leaks import Provenance
 from inkling.protocol.measure import Recommend, measure
 from inkling.protocol.replay import Observe
@@ -18,6 +18,7 @@ from inkling.retrieval import RETRIEVERS
 from inkling.retrieval.base import Retriever, Updatable
 
 TUNE_ON = "ndcg@10"
+TUNE_PEOPLE = 3000
 Settings = Mapping[str, Any]
 
 
@@ -65,10 +66,11 @@ class Baseline:
     provenance: tuple[Provenance, ...] = ()
 
     def choose(self, fold: Fold, run: Run) -> Settings:
-        """Return the best settings of the grid by NDCG@10 on validation; the first of the grid where there is none."""
+        """Return the best settings of the grid by NDCG@10 on at most 3,000 validation people; the first without any."""
         validation = fold.validation
         if validation is None or not len(validation) or len(self.grid) == 1:
             return {**self.fixed, **self.grid[0]}
+        validation = sampled(validation, TUNE_PEOPLE, run.rng("tune"))
         group = "warm" if "warm" in validation.groups else next(iter(validation.groups))
         best, best_value = self.grid[0], float("-inf")
         for settings in run.track(self.grid, f"tune {self.name}", total=len(self.grid)):

@@ -5,29 +5,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# Imported here and now: a function named like its file would otherwise be hidden by the file.
+from inkling.protocol.fold import Fold, Group
+from inkling.protocol.measure import Latency, Recommend, Result, latency, measure
+from inkling.protocol.parts import Tables
+from inkling.protocol.spec import ProtocolSpec, resolve
+from inkling.protocol.splits import split
 
-if TYPE_CHECKING:
-    from inkling.protocol.fold import Fold, Group
-    from inkling.protocol.measure import Latency, Recommend, Result, latency, measure
-    from inkling.protocol.parts import Tables
-    from inkling.protocol.spec import ProtocolSpec, resolve
-    from inkling.protocol.splits import split
-
-_HOMES = {
-    "Fold": "fold",
-    "Group": "fold",
-    "Latency": "measure",
-    "ProtocolSpec": "spec",
-    "Recommend": "measure",
-    "Result": "measure",
-    "Tables": "parts",
-    "latency": "measure",
-    "measure": "measure",
-    "resolve": "spec",
-    "split": "splits",
-}
 __all__ = [
     "Fold",
     "Group",
@@ -41,10 +25,3 @@ __all__ = [
     "resolve",
     "split",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -94,6 +94,26 @@ class Fold:
             allowed=self.candidates,
             exclude=Jagged(history.offsets, history.item_rows) if self.seen == "drop" else None,
         )
+
+
+def sampled(fold: Fold, n: int, rng: np.random.Generator) -> Fold:
+    """Return the fold with at most ``n`` of its people, drawn at random: enough to choose settings on."""
+    if len(fold) <= n:
+        return fold
+    chosen = np.sort(rng.permutation(len(fold))[:n])
+    place = np.full(len(fold), -1, dtype=np.int64)
+    place[chosen] = np.arange(n)
+    groups = {}
+    for name, group in fold.groups.items():
+        kept = np.flatnonzero(place[group.people] >= 0)
+        groups[name] = Group(place[group.people[kept]], take_lists(group.targets, kept))
+    return replace(
+        fold,
+        user_rows=fold.user_rows[chosen],
+        targets=take_lists(fold.targets, chosen),
+        groups=groups,
+        now=fold.now[chosen],
+    )
 
 
 def distinct_pairs(user_rows: I32, item_rows: I32) -> tuple[I32, Jagged]:
