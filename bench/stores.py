@@ -97,12 +97,13 @@ def bench_restart(folder: Path, n_events: int) -> dict[str, float]:
         catalog.apply(changes)
     restart_s = time.perf_counter() - start
     rows = np.random.default_rng(0).integers(0, len(users), (5_000, 1)).astype(np.int32)
+    fresh = [Changes("events", block(n_events + i, 1).rows, n_events + 1 + i) for i in range(5_000)]
+    late = [Changes("events", block(i, 1).rows, n_events + 5_001 + i) for i in range(5_000)]
     results = {
         f"restart with {n_events:,} events, s": restart_s,
         "last 50 events of a random user, us (median)": median_us(lambda i: state.history(rows[i], limit=50), 5_000),
-        "append one event to the state, us (median)": median_us(
-            lambda i: state.apply(Changes("events", block(i, 1).rows, log.version + i + 1)), 5_000
-        ),
+        "append one event to the state, us (median)": median_us(lambda i: state.apply(fresh[i]), len(fresh)),
+        "append one that comes late, us (median)": median_us(lambda i: state.apply(late[i]), len(late)),
         "log on disk, MB": sum(path.stat().st_size for path in (folder / "restart").iterdir()) / 1e6,
     }
     start = time.perf_counter()

@@ -113,18 +113,20 @@ class EventRings:
 
     def _make_room(self, row: int) -> None:
         """Move a full segment to one of twice the size, or drop the oldest events of one that may not grow."""
-        start, n, room = (int(self._people[line, row]) for line in (_START, _LENGTH, _ROOM))
+        starts, lengths, rooms, _ = self._books
+        start, n, room = starts[row], lengths[row], rooms[row]
         if room == self._most:
             for column in self._columns:
                 column[start : start + self.capacity] = column[start + n - self.capacity : start + n].copy()
-            self._people[_LENGTH, row] = self.capacity
+            lengths[row] = self.capacity
             return
         bigger = min(max(_SMALLEST, 2 * room), self._most)
         moved = self._allocate(bigger)
-        for column in self._columns:
-            column[moved : moved + n] = column[start : start + n]
-        self._release(start, room)
-        self._people[_START, row], self._people[_ROOM, row] = moved, bigger
+        if n:
+            for column in self._columns:
+                column[moved : moved + n] = column[start : start + n]
+            self._release(start, room)
+        starts[row], rooms[row] = moved, bigger
 
     def _allocate(self, room: int) -> int:
         if self._free[room]:
