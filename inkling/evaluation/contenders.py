@@ -81,10 +81,11 @@ class Baseline:
         return {**self.fixed, **best}
 
     def fit(self, data: Dataset, settings: Settings, run: Run) -> Fitted:
-        """Fit the retriever; a training part without a positive event gives empty answers.
+        """Fit the retriever.
 
         Raises:
             ConfigError: The retriever does not exist, or a setting does not fit it.
+            DataError: The training part holds no positive event, and the retriever needs one.
         """
         kind = RETRIEVERS.get(self.retriever)
         model = cast("Retriever", kind(parse(kind.Config, settings, where=self.name)))
