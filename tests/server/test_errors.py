@@ -47,6 +47,8 @@ def test_parameters_where_none_are_known(client):
         ("/v1/items", {"items": [{"item_id": "a"}, {"title": "b"}]}, "'items[1].item_id'"),
         ("/v1/items", {"items": [{"item_id": 5}]}, "'items[0].item_id'"),
         ("/v1/users", {"users": [{"user_id": ""}]}, "'users[0].user_id'"),
+        ("/v1/items", {"items": [{"item_id": "a", "user_id": "ann"}]}, "'items[0].user_id'"),
+        ("/v1/users", {"users": [{"user_id": "a", "session_id": "s"}]}, "'users[0].session_id'"),
         ("/v1/users/ann/merge", {"session_id": ""}, "'session_id'"),
         ("/v1/events", {"events": {}}, "'events'"),
         ("/v1/score", [], "The body"),
@@ -96,6 +98,11 @@ def test_unknown_item_and_version(client):
 def test_ids_in_path_and_body_must_agree(client):
     assert "item_id" in told(client.put("/v1/items/a", json={"item_id": "b"}), 400)["message"]
     assert "user_id" in told(client.patch("/v1/users/ann", json={"user_id": "bob"}), 400)["message"]
+
+
+def test_an_item_has_no_owner(client):
+    assert "whose" in told(client.put("/v1/items/a", json={"user_id": "ann"}), 400)["message"]
+    assert "whose" in told(client.patch("/v1/users/ann", json={"session_id": "s"}), 400)["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1/items/%ff", "/v1/users?prefix=%ff"])
