@@ -48,6 +48,8 @@ class TimeReader:
         bad = {MISSING: empty, UNREADABLE: numbers.is_null() & iso.is_null() & ~empty}
         if self.time in ("order", "none"):
             return _or(numbers.round(0).cast(pl.Int64, strict=False), iso), bad
+        if self._all_seconds(numbers) and self._unit != "ms":
+            return self._take_seconds(numbers, iso), bad
         size = numbers.abs()
         is_s, is_ms = (size >= SMALL) & (size < SECONDS), (size >= SECONDS) & (size < MILLIS)
         self._count(numbers, is_s, is_ms, iso)
@@ -78,6 +80,22 @@ class TimeReader:
             return "order", 1000, f'{self.where}: all numbers are below {SMALL:,.0f}, read as time = "order".'
         return "real", 1, f'{self.where}: read as time = "real".'
 
+    def _all_seconds(self, numbers: pl.Series) -> bool:
+        """Tell whether a block holds seconds of the present alone, as most files do: then no cell needs a look."""
+        low, high = _span(numbers)
+        return SMALL <= low <= high < SECONDS
+
+    def _take_seconds(self, numbers: pl.Series, iso: pl.Series) -> pl.Series:
+        import polars as pl
+
+        low, high = _span(numbers)
+        self._unit = "s"
+        self._counts["s"] += len(numbers) - numbers.null_count()
+        self._counts["iso"] += len(iso) - iso.null_count()
+        self._range = (min(self._range[0], low), max(self._range[1], high))
+        millis = numbers * 1000 if numbers.dtype == pl.Int64 else (numbers * 1000).round(0).cast(pl.Int64)
+        return _or(millis, iso)
+
     def _count(self, numbers: pl.Series, is_s: pl.Series, is_ms: pl.Series, iso: pl.Series) -> None:
         n_s, n_ms, n = int(is_s.sum()), int(is_ms.sum()), len(numbers) - numbers.null_count()
         found = {"small": int((numbers.abs() < SMALL).sum()), "s": n_s, "ms": n_ms, "iso": len(iso) - iso.null_count()}
@@ -85,8 +103,15 @@ class TimeReader:
         if not self._unit and n_s + n_ms:
             self._unit = "s" if n_s >= n_ms else "ms"
         if n:
-            low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
+            low, high = _span(numbers)
             self._range = (min(self._range[0], low), max(self._range[1], high))
+
+
+def _span(numbers: pl.Series) -> tuple[float, float]:
+    """Return the smallest and the largest number; (inf, -inf) where there is none."""
+    if numbers.null_count() == len(numbers):
+        return float("inf"), float("-inf")
+    return float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
 
 
 def split_times(column: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -103,12 +103,12 @@ def to_number(column: pl.Series) -> tuple[pl.Series, pl.Series]:
         empty = (stripped == "") | column.is_null()
     else:
         empty = column.is_null()
+    if numbers.is_finite().all():
+        return numbers, numbers.is_null() & ~empty
     infinite = numbers.is_infinite().fill_null(value=False)
     not_a_number = numbers.is_nan().fill_null(value=False)
-    if infinite.any() or not_a_number.any():
-        unreadable = (numbers.is_null() & ~empty) | infinite
-        return numbers.set(infinite | not_a_number, None), unreadable
-    return numbers, numbers.is_null() & ~empty
+    unreadable = (numbers.is_null() & ~empty) | infinite
+    return numbers.set(infinite | not_a_number, None), unreadable
 
 
 def to_list(column: pl.Series) -> pl.Series:
