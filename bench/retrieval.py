@@ -42,6 +42,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "forward": {},
     "forward top 200": {"neighbours": 200},
     "semantic": {"encoder": "hashing"},
+    "semantic 128": {"encoder": "hashing", "dim": 128},
     "fuse": {},
 }
 

@@ -17,7 +17,7 @@ from inkling.kernels.quantize import dequantize_int8, quantize_int8
 from inkling.kernels.similarity import normalize_rows
 from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather, retrieve
-from inkling.retrieval._taste import AtLeastZero, Taste, TasteConfig, day_length, grounds, tastes
+from inkling.retrieval._taste import AtLeastZero, Count, Taste, TasteConfig, day_length, grounds, tastes
 from inkling.retrieval.base import Because
 
 
@@ -34,6 +34,8 @@ class SemanticConfig(TasteConfig, frozen=True, kw_only=True):
     """Power of an event's value (a rating, a quantity) in its weight; 0 leaves values out."""
     text_weight: AtLeastZero = 1.0
     """What a query's text is worth beside the whole history."""
+    dim: Count = 0
+    """Vectors are cut down to so many numbers, along the items' main directions (faster); 0 keeps them whole."""
     storage: Literal["int8", "float16"] = "int8"
     """How vectors are rounded and stored."""
 
@@ -52,6 +54,7 @@ class Semantic:
         self.config = config or SemanticConfig()
         self._encoder = encoder
         self._vectors = np.zeros((0, 0), dtype=np.float32)  # (n, dim) length one, or zero
+        self._axes = np.zeros((0, 0), dtype=np.float32)  # (encoded dim, dim) where vectors are cut down
         self._day = np.inf
 
     def fit(self, data: Dataset, run: Run) -> Self:
@@ -61,8 +64,11 @@ class Semantic:
         place = {text: row for row, text in enumerate(distinct)}
         self._day = day_length(data)
         self._vectors = np.zeros((0, 0), dtype=np.float32)
+        self._axes = np.zeros((0, 0), dtype=np.float32)
         if distinct:
             read = self._read(distinct)
+            if 0 < self.config.dim < read.shape[1]:
+                self._axes = _main_directions(read, self.config.dim)
             rows = np.array([row for row, text in enumerate(texts) if text], dtype=np.int32)
             self.put_items(rows, read[[place[text] for text in texts if text]])
         return self
@@ -82,11 +88,13 @@ class Semantic:
         """
         if not len(item_rows):
             return
-        if self._vectors.size and vectors.shape[1] != self._vectors.shape[1]:
+        expected = len(self._axes) or self._vectors.shape[1]
+        if expected and vectors.shape[1] != expected:
             raise DataError(
-                f"'semantic' holds vectors of {self._vectors.shape[1]} numbers and was given {vectors.shape[1]}.",
+                f"'semantic' holds vectors of {expected} numbers and was given {vectors.shape[1]}.",
                 hint=f"Encode items with '{self.config.encoder}', as when it was fitted.",
             )
+        vectors = self._cut(vectors)
         n_items = max(len(self._vectors), int(item_rows.max()) + 1)
         if n_items > len(self._vectors):
             # Room for a quarter more would save copies, but rows beyond the last item would have to be told apart.
@@ -94,6 +102,9 @@ class Semantic:
             grown[: len(self._vectors)] = self._vectors.reshape(-1, vectors.shape[1])
             self._vectors = grown
         self._vectors[item_rows] = self._rounded(normalize_rows(vectors.astype(np.float32)))
+
+    def _cut(self, vectors: F32) -> F32:
+        return vectors @ self._axes if self._axes.size else vectors
 
     def _rounded(self, vectors: F32) -> F32:
         """Round as stored, so that a loaded model answers exactly as this one does."""
@@ -109,7 +120,7 @@ class Semantic:
             if self.config.values > 0:
                 taste = self._valued(query, person, taste)
             chosen = taste.weights @ self._vectors[taste.rows]
-            said = np.zeros(dim, dtype=np.float32) if texts is None else texts[person].astype(np.float32)
+            said = np.zeros(dim, dtype=np.float32) if texts is None else self._cut(texts[person].astype(np.float32))
             yield taste, chosen, said
 
     def _valued(self, query: Query, person: int, taste: Taste) -> Taste:
@@ -173,18 +184,24 @@ class Semantic:
 
     def state(self) -> Mapping[str, Array]:
         """Return the vectors, rounded."""
-        day = np.array([self._day])
+        rest: dict[str, Array] = {"axes": self._axes, "day": np.array([self._day])}
         if self.config.storage == "float16":
-            return {"vectors": self._vectors.astype(np.float16), "day": day}
+            return {"vectors": self._vectors.astype(np.float16), **rest}
         codes, scales = quantize_int8(self._vectors)
-        return {"vectors": codes, "scales": scales, "day": day}
+        return {"vectors": codes, "scales": scales, **rest}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:
         """Take over what :meth:`state` returned."""
         vectors = state["vectors"]
         self._vectors = dequantize_int8(vectors, state["scales"]) if "scales" in state else vectors.astype(np.float32)
-        self._day = float(state["day"][0])
+        self._axes, self._day = np.array(state["axes"], dtype=np.float32), float(state["day"][0])
         return self
+
+
+def _main_directions(vectors: F32, dim: int) -> F32:
+    """Return the axes (D, dim) that keep most of the vectors' inner products (their right singular vectors)."""
+    _, axes = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
+    return np.ascontiguousarray(axes[:, ::-1][:, :dim], dtype=np.float32)
 
 
 def _unit(vector: F32) -> F32:

@@ -49,6 +49,21 @@ def test_the_rest_of_a_taste_comes_first(measure, storage):
     assert model.retrieve(world.query, 1).item_rows.tolist() == world.first.tolist()
 
 
+@pytest.mark.parametrize("dim", [3, 64, 1000])
+def test_fewer_numbers_say_nearly_the_same(dim):
+    world, encoder = worlds.two_tastes(), Words()
+    model = fitted(world.data, encoder, encoder="words", dim=dim)
+    assert model.retrieve(world.query, 1).item_rows.tolist() == world.first.tolist()
+    said = encoder.encode(["car car"])
+    nobody = replace(world.query.take([0]), history=History.empty(1), exclude=None, text_vectors={"words": said})
+    assert model.retrieve(nobody, 1).item_rows[0] >= 4
+    model.put_items(np.array([8], dtype=np.int32), encoder.encode(["cat food for your cat"]))
+    assert model.similar(np.array([8], dtype=np.int32), 1).item_rows[0] == 0
+    assert model.state()["vectors"].shape == (9, min(dim, 64))
+    with pytest.raises(DataError, match="holds vectors of 64 numbers"):
+        model.put_items(np.array([1], dtype=np.int32), np.ones((1, 3), dtype=np.float32))
+
+
 def test_a_text_is_enough():
     world, encoder = worlds.two_tastes(), Words()
     model = fitted(world.data, encoder, encoder="words")
