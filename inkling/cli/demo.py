@@ -1,0 +1,115 @@
+"""``inkling demo``: learn from half a million real events, show what was measured, answer over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inkling.cli import _inputs, _lines, _screen
+from inkling.cli.fit import show_cleaning, show_fit, show_folder
+from inkling.core.run import Progress, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from inkling.engine.engine import LocalEngine
+    from inkling.events.folder import Folder
+
+EXAMPLES = "examples:\n  inkling demo\n  inkling demo --no-serve\n"
+COLUMNS = ("ndcg@10", "recall@10")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """State the arguments."""
+    parser.add_argument("--no-serve", action="store_true", help="end after the table and the lines of code")
+    parser.add_argument("--port", type=int, default=8080, metavar="P", help="port to listen on (8080)")
+    parser.add_argument("--out", default="out/demo", metavar="BUNDLE", help="where the bundle goes (out/demo)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, measure, learn, show, serve."""
+    console, start = _screen.out(), time.perf_counter()
+    console.print(
+        "A year of a UK gift shop's invoices (Online Retail, Chen 2015, CC BY 4.0) comes with Inkling. The demo reads "
+        "it, measures the default pipeline beside six tuned baselines on the last tenth of the purchases, learns from "
+        "everything, and answers.\n",
+        soft_wrap=True,
+        markup=False,
+    )
+    with _screen.progress() as progress:
+        folder = _read(console, progress)
+        _measure(console, folder, progress)
+        engine = _learn(folder, progress)
+    with engine:
+        _keep(console, engine, args.out)
+        _use(console, engine, args)
+        console.print(f"\n{time.perf_counter() - start:.0f} seconds in all.")
+        if not args.no_serve:
+            _serve(console, engine, args.port)
+    return 0
+
+
+def _read(console: Console, progress: Progress) -> Folder:
+    from inkling import datasets, scenarios
+    from inkling.cli._race import DATA
+
+    folder = datasets.load(DATA, progress=progress)
+    show_folder(console, folder)
+    settled, scenario, _ = _inputs.settle(folder, scenarios.load("retail"), ())
+    show_cleaning(console, settled, scenario, progress)
+    console.print()
+    return folder
+
+
+def _measure(console: Console, folder: Folder, progress: Progress) -> None:
+    from inkling.cli._race import race
+    from inkling.evaluation.table import render_table
+
+    for report in race(folder, progress):
+        console.print(render_table(report, metrics=COLUMNS))
+        console.print()
+
+
+def _learn(folder: Folder, progress: Progress) -> LocalEngine:
+    from inkling import scenarios
+    from inkling.engine.engine import open_engine
+
+    def told(stage: str, done: int, total: int) -> None:
+        progress(f"everything: {stage}", done, total)
+
+    scenario = scenarios.load("retail")
+    return open_engine(scenario=scenario).fit(folder, scenario=scenario, run=Run(progress=told))
+
+
+def _keep(console: Console, engine: LocalEngine, out: str) -> None:
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    engine.save(out)
+    show_fit(console, engine)
+    console.print(f"Saved as {out}.", markup=False)
+
+
+def _use(console: Console, engine: LocalEngine, args: argparse.Namespace) -> None:
+    """Show the lines that use the bundle, each with what it really answered."""
+    user = _lines.somebody(engine)
+    bought = engine.recommend(user, k=10).items[-1].item_id
+    lines = _lines.python_lines(args.out, user, bought)
+    console.rule("Python", align="left")
+    console.print(lines, markup=False, soft_wrap=True)
+    console.print(_lines.run_python(lines), style="green", markup=False, soft_wrap=True)
+    console.rule("HTTP", align="left")
+    url = f"http://127.0.0.1:{args.port}"
+    event = {"user_id": user, "item_id": bought, "event": "purchase"}
+    for path, body in (("/v1/events", {"events": [event]}), ("/v1/recommend", {"user_id": user, "k": 3})):
+        console.print(_lines.curl_line(url, path, body), markup=False, soft_wrap=True)
+        console.print(_lines.call(engine, path, body), style="green", markup=False, soft_wrap=True)
+
+
+def _serve(console: Console, engine: LocalEngine, port: int) -> None:
+    from inkling.server.serve import serve
+
+    def ready(url: str) -> None:
+        console.print(f"Serving. Look at {url}/console (calls: {url}/docs). Ctrl-C stops.", markup=False)
+
+    serve(engine, port=port, ready=ready)
