@@ -118,7 +118,7 @@ class LiveViews:
 
     def available(self, now_ms: int) -> Bool:
         """Return (n_items,) which items may be answered at ``now_ms``."""
-        return self.catalog.available(now_ms)
+        return self.catalog.available(len(self.item_ids), now_ms=now_ms)
 
     def title_of(self, item_row: int) -> str:
         """Return what people call an item: its title, else its id."""
