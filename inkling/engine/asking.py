@@ -47,20 +47,24 @@ def query_of(questions: Sequence[Ask], views: LiveViews, pipeline: Pipeline, *, 
     rows = np.array([views.state.row_of(ask.user_id, ask.session_id) for ask in questions], dtype=np.int32)
     texts = tuple(ask.text for ask in questions)
     said = any(texts)
-    allowed = views.available(now_ms)
+    history = _histories(questions, rows, views, now_ms)
+    candidates = _lists([ask.candidates for ask in questions], views)
+    exclude = _lists([ask.exclude or None for ask in questions], views)
+    n_items = len(views.item_ids)  # read last: a writer may add items meanwhile, and no row may lie beyond the width
+    allowed = views.available(now_ms, n_items=n_items)
     if questions[0].filter:
-        allowed = allowed & views.catalog.mask(questions[0].filter)
+        allowed = allowed & views.catalog.mask(questions[0].filter, n_items=n_items)
     return Query(
-        history=_histories(questions, rows, views, now_ms),
+        history=history,
         now=np.full(len(questions), now_ms, dtype=np.int64),
-        n_items=len(views.item_ids),
+        n_items=n_items,
         user_rows=rows,
         texts=texts if said else (),
         text_vectors=pipeline.encode([text or "" for text in texts]) if said else {},
         context=_contexts(questions, rows, views),
         allowed=allowed,
-        candidates=_lists([ask.candidates for ask in questions], views),
-        exclude=_lists([ask.exclude or None for ask in questions], views),
+        candidates=candidates,
+        exclude=exclude,
     )
 
 

@@ -116,9 +116,9 @@ class LiveViews:
             context_values=context_values,
         )
 
-    def available(self, now_ms: int) -> Bool:
-        """Return (n_items,) which items may be answered at ``now_ms``."""
-        return self.catalog.available(len(self.item_ids), now_ms=now_ms)
+    def available(self, now_ms: int, *, n_items: int | None = None) -> Bool:
+        """Return (n_items,) which items may be answered at ``now_ms``; the whole vocabulary unless a width is given."""
+        return self.catalog.available(len(self.item_ids) if n_items is None else n_items, now_ms=now_ms)
 
     def title_of(self, item_row: int) -> str:
         """Return what people call an item: its title, else its id."""
