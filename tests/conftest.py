@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real data sets lie, and one thread for each numeric library."""
+"""Shared fixtures: where the real data sets lie, one thread for each numeric library, a patient hypothesis."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason for a test to fail; where CI says so, every run draws the same examples.
+settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
