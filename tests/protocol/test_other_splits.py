@@ -105,6 +105,7 @@ def test_cold_ranks_among_the_held_out_and_reports_the_warm_loss():
     assert people(among, "cold_among_cold") == people(fold, "cold")
     assert people(full, "warm_full") == people(fold, "warm")
     assert len(trained(full)) > len(trained(fold))
+    assert sorted(candidates(full) + candidates(among)) == sorted(candidates(fold))
     assert full.groups["warm_full"].targets.values.tolist() == fold.groups["warm"].targets.values.tolist()
 
 

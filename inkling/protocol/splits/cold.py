@@ -2,7 +2,7 @@
 
 Three folds for each fold of items: ranked among all items (groups ``cold`` and ``warm``), ranked among the held-out
 items (``cold_among_cold``), and the warm targets of the same people by a model that nothing was hidden from
-(``warm_full``): what ``warm`` loses against it is the price of the hidden items.
+(``warm_full``), ranked among the other items: what ``warm`` loses against it is the price of the cold ones.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def _of_base(parts: Parts, base: Base, seen: Seen, number_of_item: I32) -> list[
     for number in range(int(number_of_item.max()) + 1):
         hidden = _hidden_fold(parts, base, seen, number_of_item, number)
         if hidden is not None:
-            out += [hidden, _among_hidden(hidden, number_of_item == number), _nothing_hidden(parts, base, hidden, full)]
+            out += [
+                hidden,
+                _among_hidden(hidden, number_of_item == number),
+                _nothing_hidden(parts, base, hidden, (full, number_of_item != number)),
+            ]
     return out
 
 
@@ -109,18 +113,20 @@ def _among_hidden(fold: Fold, hide: Bool) -> Fold:
     )
 
 
-def _nothing_hidden(parts: Parts, base: Base, fold: Fold, full: Dataset) -> Fold:
-    warm = fold.groups["warm"]
+def _nothing_hidden(parts: Parts, base: Base, fold: Fold, full: tuple[Dataset, Bool]) -> Fold:
+    """Rank among the other items only: held-out ones, of which no target is asked here, would be misses by decree."""
+    warm, candidates = fold.groups["warm"], fold.candidates & full[1]
     return replace(
         fold,
         name=f"{fold.name}/nothing-hidden",
-        train=full,
+        train=full[0],
+        candidates=candidates,
         history=parts.interactions(base.shown),
         groups={"warm_full": Group(np.arange(len(warm.people)), warm.targets)},
         user_rows=fold.user_rows[warm.people],
         targets=warm.targets,
         now=fold.now[warm.people],
-        n_unreachable=int((~fold.candidates[warm.targets.values]).sum()),
+        n_unreachable=int((~candidates[warm.targets.values]).sum()),
         make_validation=lambda: fold.validation,
     )
 
