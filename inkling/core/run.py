@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,12 @@ Progress = Callable[[str, int, int], None]
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+def _word(name: str) -> int:
+    """Return a number for a name: its bytes, or a digest where it is longer than 8 of them."""
+    raw = name.encode()
+    return int.from_bytes(raw if len(raw) <= 8 else hashlib.blake2b(raw, digest_size=16).digest(), "little")
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,7 @@ class Run:
 
     def rng(self, *names: str) -> np.random.Generator:
         """Return a generator of its own for a named use, so that adding one use does not move another."""
-        words = [self.seed, *(int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little") for name in names)]
-        return np.random.default_rng(words)
+        return np.random.default_rng([self.seed, *map(_word, names)])
 
     def now_ms(self) -> int:
         """Return the clock in epoch milliseconds."""
