@@ -73,11 +73,14 @@ def scatter(dots: Sequence[Dot], *, title: str, x_name: str, y_name: str) -> str
 
     ticks = "".join(_tick(10.0**p, (p - low) / (high - low)) for p in range(low, high + 1))
     frame = f'<path d="M{margin} {margin / 2:.0f}V{height - margin}H{width - margin}" class="axis"/>'
+    # Labels of neighbours stand above and below in turn, so that they do not cover each other.
+    in_order = sorted(known, key=lambda dot: dot.x)
+    dots_drawn = "".join(_dot(dot, *place(dot), shift=(-8, 18)[i % 2]) for i, dot in enumerate(in_order))
     names = (
         f'<text x="{width / 2:.0f}" y="{height - 12}" class="middle">{escape(x_name)}</text>'
         f'<text x="{margin}" y="{margin / 2 - 8:.0f}" class="start">{escape(y_name)}, up to {top:.3f}</text>'
     )
-    return _svg(width, height, title, frame + ticks + names + "".join(_dot(dot, *place(dot)) for dot in known))
+    return _svg(width, height, title, frame + ticks + names + dots_drawn)
 
 
 def _tick(value: float, across: float) -> str:
@@ -86,11 +89,11 @@ def _tick(value: float, across: float) -> str:
     return f'<text x="{x:.1f}" y="{height - margin + 18}" class="middle">{value:g}</text>'
 
 
-def _dot(dot: Dot, x: float, y: float) -> str:
+def _dot(dot: Dot, x: float, y: float, *, shift: int) -> str:
     kind = "dot own" if dot.own else "dot"
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="{kind}"><title>{escape(dot.label)}: {dot.x:.2f}, {dot.y:.4f}'
-        f'</title></circle><text x="{x + 8:.1f}" y="{y - 6:.1f}" class="start">{escape(dot.label)}</text>'
+        f'</title></circle><text x="{x + 8:.1f}" y="{y + shift:.1f}" class="start">{escape(dot.label)}</text>'
     )
 
 

@@ -135,7 +135,7 @@ def _td(text: str, *, best: bool) -> str:
 
 def _figure(drawing: str, words: str) -> str:
     note = f"<figcaption>{escape(words)}</figcaption>" if words else ""
-    return f"<figure>{drawing}{note}</figure>" if drawing else ""
+    return f"<figure>{note}{drawing}</figure>" if drawing else ""
 
 
 def _text(value: float) -> str:
