@@ -71,6 +71,17 @@ def tastes(query: Query, n_items: int, config: TasteConfig, day: float) -> Itera
         yield _taste(query, person, slice(start, end), n_items, config, day)
 
 
+def taste_of(query: Query, person: int, n_items: int, config: TasteConfig, day: float) -> Taste:
+    """Return the taste of one person of the batch, as :func:`tastes` does."""
+    start, end = query.history.offsets[person : person + 2].tolist()
+    return _taste(query, person, slice(start, end), n_items, config, day)
+
+
+def taste_key(config: TasteConfig, n_items: int, day: float) -> object:
+    """Return what a taste depends on besides the question: models with equal keys read a history alike."""
+    return config.half_life_days, config.repeats, config.max_events, n_items, day
+
+
 def _taste(query: Query, person: int, own: slice, n_items: int, config: TasteConfig, day: float) -> Taste:
     history = query.history
     rows, weights = history.item_rows[own], history.weights[own]

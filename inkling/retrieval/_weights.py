@@ -74,6 +74,17 @@ class ItemWeights:
         out[slice(0, len(self.place)) if is_whole else self.items] = taste.weights @ self.matrix[places]
         return out
 
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n_items, K) by item row; None where the matrix is dense.
+
+        Items outside the model have neighbours of strength 0.
+        """
+        if self.targets is None:
+            return None
+        place = np.where(self.place >= 0, self.place, 0)
+        outside = (self.place < 0)[:, None]
+        return np.where(outside, 0, self.targets[place]).astype(np.int32), np.where(outside, 0, self.matrix[place])
+
     def contributions(self, taste: Taste, item_row: int) -> tuple[I32, F32]:
         """Return the taste's rows that the model holds, and what each adds to the score of one item."""
         taste, places = self._inside(taste)

@@ -16,7 +16,19 @@ from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Signal, people_by_items, signals
-from inkling.retrieval._taste import AtLeastZero, Count, Positive, TasteConfig, day_length, decay, grounds, tastes
+from inkling.retrieval._taste import (
+    AtLeastZero,
+    Count,
+    Positive,
+    Taste,
+    TasteConfig,
+    day_length,
+    decay,
+    grounds,
+    taste_key,
+    taste_of,
+    tastes,
+)
 from inkling.retrieval._weights import ItemWeights, most_active
 from inkling.retrieval.base import Because
 
@@ -29,8 +41,8 @@ class EaseConfig(TasteConfig, frozen=True, kw_only=True):
 
     l2: Positive = 300.0
     """Regularisation: the larger, the more the model trusts popular co-occurrences only."""
-    max_items: Annotated[int, msgspec.Meta(ge=1)] = 20_000
-    """Items in the model, the most active: fitting holds max_items squared numbers (1.6 GB) and costs their cube."""
+    max_items: Annotated[int, msgspec.Meta(ge=1)] = 12_000
+    """Items in the model, the most active: it holds max_items squared numbers, and fitting costs their cube."""
     neighbours: Count = 0
     """So many weights of the largest magnitude are kept for each item; 0 keeps the dense matrix."""
     signal: Signal = "binary"
@@ -72,6 +84,18 @@ class Ease:
             row[:] = self._weights.score(taste, query.n_items)
         return out
 
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n_items, K), or None where all weights are kept."""
+        return self._weights.lists()
+
+    def taste(self, query: Query, person: int) -> Taste:
+        """Return what the lists are looked up with."""
+        return taste_of(query, person, len(self._weights), self.config, self._day)
+
+    def taste_key(self) -> object:
+        """Return what tastes depend on."""
+        return taste_key(self.config, len(self._weights), self._day)
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that each person's history predicts most."""
         return retrieve(self, query, k)
@@ -99,7 +123,8 @@ def _solve(matrix: csr_array, l2: float) -> F32:
     """Return B (m, m) with a zero diagonal that minimises |X - XB|^2 + l2 |B|^2."""
     from scipy.linalg import lapack
 
-    gram = np.asarray((matrix.T @ matrix).toarray(), dtype=np.float32, order="F")
+    # Symmetric, so the transposed view has the order that LAPACK works in, without a copy.
+    gram = (matrix.T @ matrix).toarray().T
     diagonal = np.arange(len(gram))
     gram[diagonal, diagonal] += l2
     factor, failed = lapack.spotrf(gram, lower=0, overwrite_a=1)
@@ -110,8 +135,11 @@ def _solve(matrix: csr_array, l2: float) -> F32:
             "'ease' cannot be solved: its matrix is not positive definite in single precision.",
             hint="Raise l2, or use signal = 'binary' or 'log'.",
         )
-    # LAPACK leaves the upper triangle of the symmetric inverse; row i of the answer is what item i predicts.
-    inverse = np.triu(inverse) + np.triu(inverse, 1).T
-    weights = np.ascontiguousarray(-inverse / diagonal_of_inverse[None, :], dtype=np.float32)
+    scale = -1.0 / diagonal_of_inverse
+    # LAPACK leaves the upper triangle of the symmetric inverse; it is mirrored and scaled in place.
+    for row in range(len(inverse)):
+        inverse[row + 1 :, row] = inverse[row, row + 1 :]
+    weights: F32 = inverse.T
+    weights *= scale[None, :]
     weights[diagonal, diagonal] = 0.0
     return weights

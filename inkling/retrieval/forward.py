@@ -16,7 +16,19 @@ from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Signal, Sparse, people_by_items, signals
-from inkling.retrieval._taste import AtLeastZero, Count, Positive, TasteConfig, day_length, decay, grounds, tastes
+from inkling.retrieval._taste import (
+    AtLeastZero,
+    Count,
+    Positive,
+    Taste,
+    TasteConfig,
+    day_length,
+    decay,
+    grounds,
+    taste_key,
+    taste_of,
+    tastes,
+)
 from inkling.retrieval._weights import ItemWeights, most_active
 from inkling.retrieval.base import Because
 
@@ -31,7 +43,7 @@ class ForwardConfig(TasteConfig, frozen=True, kw_only=True):
     windows: Annotated[int, msgspec.Meta(ge=1)] = 1
     """So many windows, one before the other, are learned from together."""
     max_items: Annotated[int, msgspec.Meta(ge=1)] = 12_000
-    """Items in the model, the most active ones: fitting holds two matrices of max_items squared numbers (1.2 GB)."""
+    """Items in the model, the most active: it holds max_items squared numbers, and fitting costs their cube."""
     neighbours: Count = 0
     """So many weights of the largest magnitude are kept for each item; 0 keeps the dense matrix."""
     signal: Signal = "binary"
@@ -118,6 +130,18 @@ class Forward:
         for row, taste in zip(out, tastes(query, len(self._weights), self.config, self._day), strict=True):
             row[:] = self._weights.score(taste, query.n_items)
         return out
+
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n_items, K), or None where all weights are kept."""
+        return self._weights.lists()
+
+    def taste(self, query: Query, person: int) -> Taste:
+        """Return what the lists are looked up with."""
+        return taste_of(query, person, len(self._weights), self.config, self._day)
+
+    def taste_key(self) -> object:
+        """Return what tastes depend on."""
+        return taste_key(self.config, len(self._weights), self._day)
 
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that each person is most likely to take next."""

@@ -21,10 +21,13 @@ from inkling.retrieval._taste import (
     Count,
     Positive,
     Share,
+    Taste,
     TasteConfig,
     day_length,
     decay,
     grounds,
+    taste_key,
+    taste_of,
     tastes,
 )
 from inkling.retrieval.base import Because
@@ -105,6 +108,18 @@ class ItemKnn:
         for row, taste in zip(out, tastes(query, len(self._near), self.config, self._day), strict=True):
             row[:] = self._near.score(taste, query.n_items)
         return out
+
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n_items, K)."""
+        return self._near.items, self._near.strengths
+
+    def taste(self, query: Query, person: int) -> Taste:
+        """Return what the lists are looked up with."""
+        return taste_of(query, person, len(self._near), self.config, self._day)
+
+    def taste_key(self) -> object:
+        """Return what tastes depend on."""
+        return taste_key(self.config, len(self._near), self._day)
 
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items most like what each person had."""

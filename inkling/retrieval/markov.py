@@ -142,6 +142,20 @@ class Markov:
             row[:] = self._next.score(taste, query.n_items)
         return out
 
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return followers and strengths (n_items, K)."""
+        return self._next.items, self._next.strengths
+
+    def taste(self, query: Query, person: int) -> Taste:
+        """Return what the lists are looked up with."""
+        start, end = query.history.offsets[person : person + 2].tolist()
+        return self._taste(query, slice(start, end))
+
+    def taste_key(self) -> object:
+        """Return what tastes depend on."""
+        config = self.config
+        return config.unit, config.last, config.decay, config.spread, len(self._next)
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that most follow each person's latest steps."""
         return retrieve(self, query, k)

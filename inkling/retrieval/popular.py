@@ -117,6 +117,11 @@ class Popular:
             out[own] = self.shares(now, query.n_items, value)
         return out
 
+    @property
+    def impersonal(self) -> bool:
+        """Whether everybody who asks at the same moment is told the same."""
+        return not self.config.by
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k most popular items; those that nobody took come last, so that lists are full."""
         return retrieve(self, query, k, fill=True)
