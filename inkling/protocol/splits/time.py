@@ -70,16 +70,14 @@ def time_fold(
         return None
     before, after = within & (parts.ts <= instant), within & (parts.ts > instant)
     learned = before if held is None else before & ~held[0][parts.user_rows]
-    history = parts.interactions(before)
     old_items = parts.with_event(before)
     candidates = old_items | parts.in_catalogue(instant)
     targets = parts.targets(after)
     if not len(targets[0]):
         return None
     train = parts.dataset(learned, until=instant, known=candidates)
-    if held is None:
-        history = train.interactions
-    else:
+    history = train.interactions if held is None else parts.interactions(before)
+    if held is not None:
         mine = held[0][targets[0]]
         targets = targets[0][mine], targets[1][mine]
     inner = None if held is None else held[1:] or None
