@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -42,9 +42,18 @@ def _check_keys(cls: type[Any], settings: Mapping[str, Any], where: str) -> None
     for key, value in settings.items():
         if key not in fields:
             raise ConfigError(f"{where}: unknown key '{key}'.", hint=nearest(str(key), fields))
-        kind = fields[key]
-        if isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            _check_keys(kind, value, f"{where}.{key}")
+        for inner, path in _nested(fields[key], value, f"{where}.{key}"):
+            _check_keys(*inner, path)
+
+
+def _nested(kind: Any, value: Any, path: str) -> list[tuple[tuple[type[Any], Mapping[str, Any]], str]]:
+    """Return the settings inside a value, each with its type and path: one struct, or named ones in a dictionary."""
+    if not isinstance(value, Mapping):
+        return []
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return [((kind, value), path)]
+    inner = get_args(kind)[1] if get_origin(kind) is dict else None
+    return [found for name, each in value.items() for found in _nested(inner, each, f"{path}.{name}")] if inner else []
 
 
 def override(config: C, changes: Mapping[str, Any], *, where: str = "settings") -> C:
