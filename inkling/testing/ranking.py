@@ -68,7 +68,7 @@ class RankerContract:
         assert isinstance(model.config, type(model).Config)
 
     def test_finds_what_decides(self) -> None:
-        """On new people, what they take comes first: the two best places hold at least 80% of what was taken (by chance: 17%)."""
+        """On new people, what they take comes first: the two best places hold 80% of it at least (17% by chance)."""
         fresh = tasks(n_people=60, seed=2)
         items = fresh.candidates.with_fields({**fresh.candidates.fields, "taken": fresh.labels})
         ranked = self.fitted().score(fresh.query, items)
