@@ -10,13 +10,29 @@ from inkling.cli._aside import Aside
 from inkling.core.run import Progress, Run
 
 if TYPE_CHECKING:
+    from inkling.evaluation.contenders import Contender
     from inkling.evaluation.output import EvaluationReport
     from inkling.evaluation.trial import Trial
     from inkling.events.folder import Folder
     from inkling.protocol.fold import Fold
 
 DATA = "online-retail"
-BASELINES = ("popular", "popular-7d", "repeat", "markov", "itemknn", "ease")
+BASELINES: dict[str, tuple[dict[str, Any], ...]] = {
+    "popular": (),
+    "popular-7d": (),
+    "repeat": (
+        {"half_life_days": 180.0, "repeats": "session", "popularity": 1.0},
+        {"half_life_days": 0.0, "repeats": "session", "popularity": 0.3},
+    ),
+    "markov": ({"last": 5, "backwards": 0.5, "popularity": 0.5, "basket": 0.5},),
+    "itemknn": (
+        {"weighting": "bm25", "own": 1.0, "half_life_days": 60.0},
+        {"weighting": "bm25", "own": 0.0, "half_life_days": 60.0},
+    ),
+    "ease": ({"l2": 100.0, "half_life_days": 60.0}, {"l2": 300.0, "half_life_days": 60.0}),
+}
+"""Baseline -> those of the settings of ``inkling evaluate`` that won there on validation, with what people had kept or
+dropped; the demo chooses among these on validation. None: all of them."""
 SEEN = ("keep", "drop")
 
 
@@ -36,7 +52,15 @@ def _baselines(seen: Sequence[str], progress: Progress) -> list[Sequence[Trial]]
     from inkling import datasets
 
     folder = datasets.load(DATA)
-    return [[_without_folds(trial) for trial in _evaluate(folder, how, BASELINES, progress).trials] for how in seen]
+    models = [_baseline(name) for name in BASELINES]
+    return [[_without_folds(trial) for trial in _evaluate(folder, how, models, progress).trials] for how in seen]
+
+
+def _baseline(name: str) -> Contender:
+    from inkling.evaluation import models
+
+    found = models.BASELINES[name]
+    return replace(found, grid=BASELINES[name] or found.grid)
 
 
 def _without_folds(trial: Trial) -> Trial:
@@ -45,7 +69,7 @@ def _without_folds(trial: Trial) -> Trial:
     return replace(trial, results=results)
 
 
-def _evaluate(folder: Folder, seen: str, models: tuple[str, ...], progress: Progress) -> Any:
+def _evaluate(folder: Folder, seen: str, models: Sequence[str | Contender], progress: Progress) -> Any:
     from inkling import scenarios
     from inkling.evaluation.folder import evaluate_folder
     from inkling.protocol.spec import ProtocolSpec

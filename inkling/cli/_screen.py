@@ -74,9 +74,9 @@ class _Bars:
 
     def show(self, stage: str, done: int, total: int) -> None:
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, done="")
+            self._tasks[stage] = self._bars.add_task(stage, total=total or None, done="")
         told = f"{done:,} of {total:,}" if total > 1 else f"{done:,}" if done > 1 else ""
-        self._bars.update(self._tasks[stage], completed=done, total=total or None, done=told)
+        self._bars.update(self._tasks[stage], completed=done, done=told)
 
 
 class _Lines:

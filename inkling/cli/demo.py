@@ -70,6 +70,11 @@ def _measure(console: Console, folder: Folder, progress: Progress) -> None:
     for report in race(folder, progress):
         console.print(render_table(report, metrics=COLUMNS))
         console.print()
+    console.print(
+        "The baselines have the settings that won on validation among those that `inkling evaluate online-retail` tries.\n",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def _learn(folder: Folder, progress: Progress) -> LocalEngine:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import time
 from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = "examples:\n  inkling doctor\n  inkling doctor data/shop\n  inkling doctor out/retail\n"
 
-_MODULES = {"train": ("torch", "transformers", "onnx")}
-"""Extra -> what it installs, by import name."""
-_WHAT_FOR = {"train": "sequence models, teaching language models"}
+_NAME, _EXTRA = re.compile(r"^[A-Za-z0-9._-]+"), re.compile(r"extra\s*==\s*['\"]([^'\"]+)")
 _STYLES = {"ok": "green", "note": "default", "warning": "yellow"}
 
 
@@ -45,18 +43,29 @@ def _machine(console: Console) -> int:
     console.print(f"{os.cpu_count()} cores, {_memory()} of memory", markup=False)
     threads = [f"{name}={os.environ.get(name, 'not set')}" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")]
     console.print(f"threads of array maths: {', '.join(threads)}", markup=False)
-    names = [line.split(";")[0].split(">=")[0] for line in requires("inkling") or () if "extra ==" not in line]
-    missing = [name for name in names if _version(name) is None]
+    needed = _requirements()
+    versions = {name: _version(name) for name in needed[""]}
     console.print(
-        ", ".join(f"{name} {_version(name)}" for name in names if name not in missing), markup=False, soft_wrap=True
+        ", ".join(f"{name} {found}" for name, found in versions.items() if found), markup=False, soft_wrap=True
     )
+    missing = [name for name, found in versions.items() if found is None]
     for name in missing:
         console.print(f"missing: {name} (pip install {name})", style="red", markup=False)
-    for extra, modules in _MODULES.items():
-        absent = [name for name in modules if find_spec(name) is None]
+    for extra in sorted(needed.keys() - {""}):
+        absent = [name for name in needed[extra] if _version(name) is None]
         told = f"not installed ({', '.join(absent)}): pip install 'inkling[{extra}]'" if absent else "installed"
-        console.print(f"extra {extra}, for {_WHAT_FOR[extra]}: {told}", markup=False, soft_wrap=True)
+        console.print(f"extra {extra}: {told}", markup=False, soft_wrap=True)
     return 1 if missing else 0
+
+
+def _requirements() -> dict[str, list[str]]:
+    """Return extra -> names of packages; the base installation's under an empty name."""
+    found: dict[str, list[str]] = {"": []}
+    for line in requires("inkling") or ():
+        name, marker = _NAME.findall(line)[0], _EXTRA.search(line)
+        if marker is not None or "sys_platform" not in line or os.name != "nt":
+            found.setdefault(marker.group(1) if marker else "", []).append(name)
+    return found
 
 
 def _version(name: str) -> str | None:

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         explain=args.explain,
         language=args.language,
     )
-    with _inputs.open_bundle(args.bundle, log_impressions=False) as engine:
+    with _inputs.open_bundle(args.bundle) as engine:
         answer = engine.ask(question)
         if args.json:
             _answers.write(answer)

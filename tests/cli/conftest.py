@@ -29,7 +29,9 @@ def write_shop(folder: Path, *, n_users: int = 45, n_days: int = 60, seed: int =
             second = 1_600_000_000 + rng.randrange(n_days * 86_400)
             rows.append((f"u{user}", item[0], second, "purchase", rng.choice(("GB", "FR"))))
     with (folder / "events.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("user_id", "item_id", "timestamp", "event", "context.country"), *sorted(rows, key=lambda r: r[2])])
+        csv.writer(file).writerows(
+            [("user_id", "item_id", "timestamp", "event", "context.country"), *sorted(rows, key=lambda r: r[2])]
+        )
     (folder / "dataset.toml").write_text('name = "shop"\nscenario = "retail"\ntime = "real"\n')
     return folder
 
@@ -37,6 +39,16 @@ def write_shop(folder: Path, *, n_users: int = 45, n_days: int = 60, seed: int =
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
     return write_shop(tmp_path_factory.mktemp("data") / "shop")
+
+
+@pytest.fixture(scope="session")
+def make_shop():
+    return write_shop
+
+
+@pytest.fixture(scope="session")
+def quick():
+    return QUICK
 
 
 QUICK = ("--set", "n_windows=1", "--set", "order=fused")
