@@ -9,6 +9,7 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32, I64, Array
 from inkling.core.dataset import Dataset, Interactions
+from inkling.core.jagged import Jagged
 from inkling.features.base import Moment
 
 _MAX_FRIENDS = 500
@@ -23,7 +24,7 @@ class Friends:
         """Start with no links."""
         self.friends: tuple[I64, I32, F32] | None = None
         self.taken: tuple[I64, I32] = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32))
-        self.since: dict[int, list[int]] = {}
+        self.since: dict[int, set[int]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the columns; none without links."""
@@ -42,10 +43,17 @@ class Friends:
         return self
 
     def update(self, events: Interactions) -> None:
-        """Add what people take from now on."""
-        if self.friends is not None:
-            for user, item in zip(events.user_rows[events.positive], events.item_rows[events.positive], strict=True):
-                self.since.setdefault(int(user), []).append(int(item))
+        """Add what people take from now on; what somebody took before counts once."""
+        if self.friends is None:
+            return
+        liked = events.positive
+        for user, item in zip(events.user_rows[liked].tolist(), events.item_rows[liked].tolist(), strict=True):
+            if 0 <= user < len(self.taken[0]) - 1 and item not in self._taken_by(user):
+                self.since.setdefault(user, set()).add(item)
+
+    def _taken_by(self, user: int) -> I32:
+        """Return the items (n,) that a person had taken when this was fitted."""
+        return self.taken[1][self.taken[0][user] : self.taken[0][user + 1]]
 
     def compute(self, moment: Moment) -> F32:
         """Return (2, N): log(1 + weight of friends who took the item), and its share of all friends' weight."""
@@ -69,23 +77,27 @@ class Friends:
         span = slice(starts[user], starts[user + 1])
         weight = np.zeros(n_items, dtype=np.float32)
         for friend, strength in zip(friends[span].tolist(), strengths[span].tolist(), strict=True):
-            for rows in (self.taken[1][self.taken[0][friend] : self.taken[0][friend + 1]], self.since.get(friend, [])):
-                weight[rows] += strength
+            weight[self._taken_by(friend)] += strength
+            if since := self.since.get(friend):
+                rows = np.array(list(since), dtype=np.int64)
+                weight[rows[rows < n_items]] += strength  # an item may have come while this question was asked
         return weight, float(strengths[span].sum())
 
     def state(self) -> Mapping[str, Array]:
-        """Return links and takings as arrays."""
+        """Return links and takings, those since the fit included, as arrays."""
         if self.friends is None:
             return {}
         starts, friends, strengths = self.friends
-        taken: dict[str, Array] = {"taken_starts": self.taken[0], "taken_items": self.taken[1]}
-        return {"starts": starts, "friends": friends, "strengths": strengths, **taken}
+        lists = [[*self._taken_by(user), *sorted(self.since.get(user, ()))] for user in range(len(self.taken[0]) - 1)]
+        taken = Jagged.from_lists(lists)
+        arrays: dict[str, Array] = {"taken_starts": taken.offsets, "taken_items": taken.values}
+        return {"starts": starts, "friends": friends, "strengths": strengths, **arrays}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:
         """Take back what ``state`` returned."""
         if "starts" in state:
             self.friends = (np.asarray(state["starts"]), np.asarray(state["friends"]), np.asarray(state["strengths"]))
-            self.taken = (np.asarray(state["taken_starts"]), np.asarray(state["taken_items"]))
+            self.taken, self.since = (np.asarray(state["taken_starts"]), np.asarray(state["taken_items"])), {}
         return self
 
 
