@@ -93,6 +93,7 @@ def pooled(windows: Sequence[Judged]) -> RankingSet:
     if len(windows) == 1:
         return first
     items = [window.items for window in windows]
+    shared = [name for name in items[0].fields if all(name in one.fields for one in items)]
     starts = np.cumsum([0, *(len(one.item_rows) for one in items)])
     offsets = np.concatenate([[0], *(one.offsets[1:] + start for one, start in zip(items, starts[:-1], strict=True))])
     joined = Candidates(
@@ -101,7 +102,7 @@ def pooled(windows: Sequence[Judged]) -> RankingSet:
         np.concatenate([one.scores for one in items]),
         np.concatenate([one.sources for one in items]),
         items[0].source_names,
-        {name: np.concatenate([one.fields[name] for one in items]) for name in items[0].fields},
+        {name: np.concatenate([one.fields[name] for one in items]) for name in shared},
     )
     return RankingSet(first.query, joined, np.concatenate([window.data.labels for window in windows]))
 
@@ -114,6 +115,15 @@ def part(window: Judged, people: I64) -> Judged:
     flat = np.arange(offsets[-1]) + np.repeat(items.offsets[people] - offsets[:-1], lengths)
     data = RankingSet(window.data.query.take(people), items.select(flat, offsets), window.data.labels[flat])
     return Judged(data, window.n_targets[people])
+
+
+def thin(windows: Sequence[Judged], n_people: int = 250) -> list[Judged]:
+    """Return at most so many people of each window, evenly spread: enough to weigh a handful of members."""
+    return [part(window, _spread(len(window.items), n_people)) for window in windows]
+
+
+def _spread(n: int, wanted: int) -> I64:
+    return np.arange(n) if n <= wanted else np.linspace(0, n - 1, wanted).astype(np.int64)
 
 
 def mean_fused(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:

@@ -19,7 +19,7 @@ from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.engine import asking
 from inkling.engine.base import Accepted, Ask, Receipt, Row
-from inkling.engine.bundle import Bundle
+from inkling.engine.bundle import ERASED, Bundle
 from inkling.engine.clock import ClockName, LiveClock
 from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
@@ -27,12 +27,16 @@ from inkling.engine.learning import from_log, prepare
 from inkling.engine.live import LiveViews
 from inkling.engine.pipeline import PIPELINES, Pipeline, Trace
 from inkling.engine.wire import check_events, check_rows
+from inkling.events.build import ANONYMOUS
 from inkling.events.folder import Folder
 from inkling.privacy.consent import may
 from inkling.privacy.door import Privacy, PrivacyDoor
 from inkling.stores.address import open_log
 from inkling.stores.base import ChangeLog, Changes
 from inkling.stores.sqlite import Durability
+
+HIDDEN = (ANONYMOUS, ERASED)
+"""How keys of the vocabulary begin that are nobody's id: anonymous sessions, and who was erased."""
 
 
 class LocalEngine:
@@ -253,11 +257,11 @@ class LocalEngine:
             removed = {
                 "state": self.views.state.n_events(row) if row >= 0 else 0,
                 "users": int(self.views.people.get(row) is not None) if row >= 0 else 0,
-                "log": self._log.erase_user(who),
                 "bundle": self.bundle.erase(who) if self.bundle else 0,
             }
             version = self._commits.commit(Changes("erase", ({"user_id": who},)))
-            self._log.erase_user(who)  # the erasure's own row told the views; it must not keep the id either
+            # The erasure's own row told the views; it names the person too, so it goes with the rest.
+            removed["log"] = self._log.erase_user(who) - 1
         return Receipt(user_id, version, removed)
 
     def _apply(self, changes: Changes) -> None:
@@ -300,7 +304,9 @@ class LocalEngine:
 
     def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]:
         """Return ids of people that start with ``prefix``."""
-        found = (user_id for user_id in self.views.user_ids if user_id.startswith(prefix) and "\x1f" not in user_id)
+        found = (
+            user_id for user_id in self.views.user_ids if user_id.startswith(prefix) and not user_id.startswith(HIDDEN)
+        )
         return [user_id for user_id, _ in zip(found, range(limit))]  # noqa: B905 - the shorter one is meant to end it
 
     def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]:

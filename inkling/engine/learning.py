@@ -11,7 +11,7 @@ from inkling.core.errors import DataError
 from inkling.core.scenario import Scenario
 from inkling.core.tables import CONTEXT_PREFIX, Events, Items
 from inkling.events.build import build_dataset
-from inkling.events.clean import clean_part, clean_rows
+from inkling.events.clean import clean_items, clean_part, clean_people, clean_rows
 from inkling.events.folder import Folder, load_folder
 from inkling.events.schema import apply_info
 from inkling.stores.base import Changes
@@ -35,7 +35,9 @@ def prepare(data: str | Path | Folder, scenario: Scenario) -> tuple[Dataset, Sce
             f"No event is left of {len(folder.events)} after cleaning.",
             hint="See the counts of `inkling doctor`, and the switches under [cleaning].",
         )
-    return build_dataset(events, scenario, items=folder.items, people=folder.users, links=folder.links), scenario
+    items = None if folder.items is None else clean_items(folder.items, scenario)[0]
+    people = None if folder.users is None else clean_people(folder.users, scenario)[0]
+    return build_dataset(events, scenario, items=items, people=people, links=folder.links), scenario
 
 
 def from_log(blocks: Iterable[Changes], items: list[dict[str, Any]], scenario: Scenario) -> Dataset:

@@ -40,8 +40,7 @@ class LiveViews:
         events = base.interactions
         self.event_names.add_all(events.event_names)
         self.state.load(events)
-        self.catalog.put(row for row in base.items.frame.iter_rows(named=True) if _says_something(row))
-        self.catalog.see(np.unique(events.item_rows))
+        self.catalog.load(base.items.frame.iter_rows(named=True), known=base.known_items)
         if base.people is not None:
             self.people.put(row for row in base.people.frame.iter_rows(named=True) if _says_something(row))
         self.newest_ts = max(base.until, int(events.ts[-1]) if len(events) else 0)

@@ -14,15 +14,18 @@ import numpy as np
 from inkling.core.arrays import F32, I8, I32, I64, Bool
 from inkling.core.candidates import Candidates
 from inkling.core.config import parse
-from inkling.core.dataset import Dataset
+from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError, MissingExtraError
 from inkling.core.query import Query
 from inkling.core.run import Run
+from inkling.engine.stack import Stack
 from inkling.retrieval import RETRIEVERS
-from inkling.retrieval.base import Retriever, Scorer
+from inkling.retrieval.base import ItemUpdatable, Retriever, Scorer, Updatable
 
 OPINION = "says_"
+RANK = "rank_"
 _BLOCK_CELLS = 8_000_000
+_MINUTE_MS = 60_000
 
 
 class MemberConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +46,8 @@ class Recall:
     members: dict[str, Retriever]
     k: dict[str, int]
     left_out: dict[str, str] = field(default_factory=dict)
+    _stack: Stack | None = None
+    _kept: dict[str, tuple[int, F32]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, configs: Mapping[str, MemberConfig], *, encoder: Any = None) -> Recall:
@@ -61,7 +66,12 @@ class Recall:
                 self.left_out[name] = str(error)
                 del self.members[name]
             seconds[name] = time.perf_counter() - start
+        self._stack, self._kept = None, {}
         return seconds
+
+    def keep_only(self, names: Sequence[str]) -> None:
+        """Leave out all other members."""
+        self.members = {name: member for name, member in self.members.items() if name in names}
 
     def columns(self) -> tuple[str, ...]:
         """Return the names of the columns of opinions."""
@@ -100,10 +110,47 @@ class Recall:
     def _opinions(self, query: Query) -> F32:
         """Return (members, B, n_items)."""
         out = np.zeros((len(self.members), len(query), query.n_items), dtype=np.float32)
-        for slot, member in enumerate(self.members.values()):
-            scores = _scores(member, query, self.k)
-            out[slot] = scores / _favourite(scores, query)
+        stack = self._stacked(query.n_items)
+        for person in range(len(query)) if stack.slots else ():
+            out[stack.slots, person] = stack.scores(query, person)
+        for slot, (name, member) in enumerate(self.members.items()):
+            if slot not in stack.slots:
+                out[slot] = self._asked(name, member, query)
+        best = _favourites(out, query)
+        out /= np.where(best > 0, best, 1)[:, :, None]
         return out
+
+    def _stacked(self, n_items: int) -> Stack:
+        if self._stack is None or self._stack.width < n_items:
+            self._stack = Stack(self.members, n_items)
+        return self._stack
+
+    def _asked(self, name: str, member: Retriever, query: Query) -> F32:
+        """Ask one member; what says the same to everybody is asked once a minute, and after each update."""
+        if not getattr(member, "impersonal", False):
+            return _scores(member, query, self.k)
+        moment, n_items = int(query.now[0]), query.n_items
+        if len(query) > 1 and (query.now != moment).any():
+            return _scores(member, query, self.k)
+        kept = self._kept.get(name)
+        if kept is None or kept[1].shape[1] != n_items or not 0 <= moment - kept[0] < _MINUTE_MS:
+            kept = (moment, _scores(member, query.take([0]), self.k))
+            self._kept[name] = kept
+        return kept[1]
+
+    def update(self, events: Interactions) -> None:
+        """Let members that can learn from new events."""
+        for name, member in self.members.items():
+            if isinstance(member, Updatable):
+                member.update(events)
+                self._kept.pop(name, None)
+
+    def put_items(self, item_rows: I32, vectors: F32) -> None:
+        """Let members that read items read new or changed ones."""
+        for member in self.members.values():
+            if isinstance(member, ItemUpdatable):
+                member.put_items(item_rows, vectors)
+        self._stack = None
 
     def _union(self, mine: F32, query: Query, person: int) -> I32:
         """Return the rows that are among the best k of any member and may be answered."""
@@ -113,12 +160,15 @@ class Recall:
             return rows[open_to[rows]] if open_to is not None else rows
         wanted = mine if open_to is None else np.where(open_to, mine, 0)
         n = wanted.shape[1]
+        depth = min(max(self._limits(), default=0), n)
+        if depth == 0:
+            return np.empty(0, dtype=np.int32)
+        best = np.partition(wanted, n - depth, axis=1)[:, n - depth :]
         least = np.array(
             [
-                np.partition(row, n - k)[n - k] if 0 < k < n else 0
-                for row, k in zip(wanted, self._limits(), strict=True)
-            ],
-            dtype=np.float32,
+                np.partition(row, depth - min(k, depth))[depth - min(k, depth)]
+                for row, k in zip(best, self._limits(), strict=True)
+            ]
         )
         return np.flatnonzero(((wanted >= least[:, None]) & (wanted > 0)).any(axis=0)).astype(np.int32)
 
@@ -158,13 +208,12 @@ def _open_to(query: Query, person: int) -> Bool | None:
     return mask
 
 
-def _favourite(scores: F32, query: Query) -> F32:
-    """Return each person's best score (B, 1) among what may be answered, 1 where there is no positive score."""
+def _favourites(opinions: F32, query: Query) -> F32:
+    """Return each member's best score (members, B) among what may be answered."""
     if query.allowed is not None and not query.allowed.all():
-        best = np.where(query.allowed, scores, 0).max(axis=1, initial=0)
-    else:
-        best = scores.max(axis=1, initial=0)
-    return np.where(best > 0, best, 1).astype(np.float32)[:, None]
+        opinions = opinions[:, :, query.allowed]
+    best: F32 = opinions.max(axis=2, initial=0)
+    return best
 
 
 def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...]) -> Candidates:

@@ -5,40 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from inkling.core.arrays import F32
+from inkling.core.run import Run
 from inkling.encoders import ENCODERS
-
-_LIMIT = 500_000
+from inkling.encoders.cache import CachedEncoder
 
 
 class TextReader:
-    """An encoder by name, opened when first needed, that remembers what it read."""
+    """An encoder by name, opened when first needed, behind a cache by content hash (no text is kept)."""
 
     def __init__(self, name: str) -> None:
         """Name the encoder."""
         self.name = name
-        self._encoder: Any = None
-        self._known: dict[str, F32] = {}
+        self._run = Run()
+        self._encoder: CachedEncoder | None = None
+
+    def use(self, run: Run) -> None:
+        """Take the threads and the progress of a run for what is read from now on, if nothing was read yet."""
+        self._run = run
 
     @property
     def dim(self) -> int:
         """Return the length of the vectors."""
-        return int(self._open().dim)
+        return self._open().dim
 
-    def _open(self) -> Any:
+    def _open(self) -> CachedEncoder:
         if self._encoder is None:
-            self._encoder = ENCODERS.get(self.name)()
+            self._encoder = CachedEncoder(self._made())
         return self._encoder
+
+    def _made(self) -> Any:
+        kind = ENCODERS.get(self.name)
+        if self.name not in ("auto", "sentence"):
+            return kind()
+        sentence = ENCODERS.get("sentence")(
+            n_threads=self._run.n_threads, progress=lambda done, total: self._run.progress("reading texts", done, total)
+        )
+        return sentence if self.name == "sentence" else kind(sentence)
 
     def encode(self, texts: Sequence[str]) -> F32:
         """Return vectors (N, dim), of length one or zero."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            if len(self._known) + len(new) > _LIMIT:
-                self._known.clear()
-                new = list(dict.fromkeys(texts))
-            vectors = self._open().encode(new)
-            self._known.update(zip(new, vectors, strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else np.empty((0, self.dim), dtype=np.float32)
+        return self._open().encode(texts)

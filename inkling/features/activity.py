@@ -7,12 +7,12 @@ from typing import Self
 
 import numpy as np
 
-from inkling.core.arrays import F32, I64, Array
+from inkling.core.arrays import F32, I32, I64, Array
 from inkling.core.dataset import Dataset, Interactions
 from inkling.features.base import DAY_MS, Moment
 from inkling.features.decay import DecayedCounts
 
-HALF_LIVES_DAYS = (1.0, 7.0, 30.0, 90.0)
+HALF_LIVES_DAYS = (2.0, 7.0, 21.0, 60.0)
 _NEVER = np.iinfo(np.int64).max
 _PRIOR = 5.0  # events of the average item that a rate is shrunk towards
 
@@ -67,8 +67,15 @@ class Activity:
         np.maximum.at(self.last_ts, events.item_rows, events.ts)
 
     def compute(self, moment: Moment) -> F32:
-        """Return (n_features, N): counts as log(1 + n), trends as differences of logs, days, rates."""
-        rows, now = moment.items.item_rows, moment.now
+        """Return (n_features, N): see ``_columns``."""
+        return self._columns(moment.items.item_rows, moment.now)
+
+    def compute_items(self, item_rows: I32, now: int) -> F32:
+        """Return (n_features, n) of items at one moment."""
+        return self._columns(item_rows, np.full(len(item_rows), now, dtype=np.int64))
+
+    def _columns(self, rows: I32, now: I64) -> F32:
+        """Return counts as log(1 + n), trends as differences of logs, days since first and last event, rates."""
         counts = self.positives.at(rows, now)
         weekly = counts / np.asarray(HALF_LIVES_DAYS, dtype=np.float32)[:, None]
         trend = np.log((weekly[[0, 1]] + 0.02) / (weekly[[1, 2]] + 0.02))
@@ -80,18 +87,19 @@ class Activity:
         ages[1, seen] = (now[seen] - self.last_ts[rows[seen]]) / DAY_MS
         parts = [np.log1p(counts), trend.astype(np.float32), ages]
         if len(self.event_names) > 1:
-            parts += self._rates(moment)
+            parts += self._rates(rows, now)
         return np.concatenate(parts)
 
-    def _rates(self, moment: Moment) -> list[F32]:
-        rows, now = moment.items.item_rows, moment.now
+    def _rates(self, rows: I32, now: I64) -> list[F32]:
         each = np.concatenate([counts.at(rows, now) for counts in self.by_event])
-        shown = self.event_names.index("impression") if "impression" in self.event_names else None
-        total = each.sum(axis=0) if shown is None else each[shown]
         when = int(now.max()) if len(now) else 0
         overall = np.array([counts.total(when)[0] for counts in self.by_event])
+        shown = self.event_names.index("impression") if "impression" in self.event_names else None
+        if shown is not None and overall[shown] <= 0:
+            shown = None
+        total = each.sum(axis=0) if shown is None else each[shown]
         base = overall.sum() if shown is None else overall[shown]
-        usual = (overall / max(base, 1e-9)).astype(np.float32)[:, None]
+        usual = (overall / (base if base > 0 else 1.0)).astype(np.float32)[:, None]
         return [np.log1p(each), ((each + _PRIOR * usual) / (total + _PRIOR)).astype(np.float32)]
 
     def _grow(self, n_rows: int) -> None:
@@ -102,7 +110,8 @@ class Activity:
 
     def state(self) -> Mapping[str, Array]:
         """Return the counters as arrays."""
-        arrays: dict[str, Array] = {"first_ts": self.first_ts, "last_ts": self.last_ts}
+        names = np.frombuffer("\x1f".join(self.event_names).encode(), dtype=np.uint8)  # their order is that of codes
+        arrays: dict[str, Array] = {"first_ts": self.first_ts, "last_ts": self.last_ts, "event_names": names}
         arrays |= self.positives.state("positives")
         for name, counts in zip(self.event_names, self.by_event, strict=True):
             arrays |= counts.state(f"event.{name}")
@@ -112,13 +121,9 @@ class Activity:
         """Take back what ``state`` returned."""
         self.first_ts, self.last_ts = np.array(state["first_ts"]), np.array(state["last_ts"])
         self.positives.load_state("positives", dict(state))
-        names = [
-            key[len("event.") : -len(".values")]
-            for key in state
-            if key.startswith("event.") and key.endswith(".values")
-        ]
-        self.event_names = tuple(names)
-        self.by_event = [DecayedCounts([30 * DAY_MS]) for _ in names]
-        for name, counts in zip(names, self.by_event, strict=True):
+        joined = bytes(np.asarray(state["event_names"], dtype=np.uint8)).decode()
+        self.event_names = tuple(joined.split("\x1f")) if joined else ()
+        self.by_event = [DecayedCounts([30 * DAY_MS]) for _ in self.event_names]
+        for name, counts in zip(self.event_names, self.by_event, strict=True):
             counts.load_state(f"event.{name}", dict(state))
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, Self, runtime_checkable
 
-from inkling.core.arrays import F32, I64, Array
+from inkling.core.arrays import F32, I32, I64, Array
 from inkling.core.candidates import Candidates
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.query import Query
@@ -24,7 +24,7 @@ class Moment:
         self.query = query
         self.items = items
         self.people: I64 = items.segment_rows
-        self.summary = HistorySummary.of(query.history, query.n_items)
+        self.summary = HistorySummary.of(query.history, query.n_items, query.now)
 
     @property
     def now(self) -> I64:
@@ -50,3 +50,10 @@ class FeatureGroup(Protocol):
     def compute(self, moment: Moment) -> F32: ...
     def state(self) -> Mapping[str, Array]: ...
     def load_state(self, state: Mapping[str, Array]) -> Self: ...
+
+
+@runtime_checkable
+class ItemFeatures(FeatureGroup, Protocol):
+    """A group whose columns depend on the item and the moment alone: they can be prepared before anyone asks."""
+
+    def compute_items(self, item_rows: I32, now: int) -> F32: ...

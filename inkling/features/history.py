@@ -10,6 +10,8 @@ import numpy as np
 from inkling.core.arrays import F32, I32, I64, Bool
 from inkling.core.query import History
 
+HALF_LIFE_MS = 30 * 86_400_000.0
+
 
 @dataclass(frozen=True, slots=True)
 class HistorySummary:
@@ -21,6 +23,8 @@ class HistorySummary:
     sessions: F32  # (P,) distinct sessions
     first_ts: I64  # (P,)
     last_ts: I64  # (P,)
+    faded: F32  # (P,) positive events, each halved with every 30 days of age
+    back: F32  # (P,) sessions since the one of the last event; 0 is the newest session
     seen_keys: I64  # (Q,) keys of all events, positive or not
     n_events: F32  # (B,) positive events
     n_sessions: F32  # (B,)
@@ -28,8 +32,8 @@ class HistorySummary:
     person_last_ts: I64  # (B,)
 
     @classmethod
-    def of(cls, history: History, n_items: int) -> Self:
-        """Sum up ``history``; time order within a person is what makes first and last a matter of position."""
+    def of(cls, history: History, n_items: int, now: I64) -> Self:
+        """Sum up ``history`` as of ``now`` (B,); events of a person are in the order of time."""
         people = np.repeat(np.arange(len(history), dtype=np.int64), np.diff(history.offsets))
         every = people * n_items + history.item_rows
         positive = history.weights > 0
@@ -45,6 +49,9 @@ class HistorySummary:
         fresh = np.ones(len(key), dtype=np.float32)
         fresh[1:] = (key[1:] != key[:-1]) | (sorted_session[1:] != sorted_session[:-1])
         n_events, n_sessions, first, last = _by_person(person, ts, session, len(history))
+        newest = np.zeros(len(history), dtype=np.int64)
+        np.maximum.at(newest, person, session)
+        fade = np.exp2(np.minimum(ts - now[person], 0)[order] / HALF_LIFE_MS).astype(np.float32)
         return cls(
             n_items=n_items,
             keys=key[start],
@@ -52,6 +59,8 @@ class HistorySummary:
             sessions=np.add.reduceat(fresh, start) if len(start) else np.empty(0, dtype=np.float32),
             first_ts=sorted_ts[start],
             last_ts=sorted_ts[end - 1] if len(end) else sorted_ts[:0],
+            faded=np.add.reduceat(fade, start) if len(start) else fade,
+            back=(newest[key[start] // max(n_items, 1)] - sorted_session[end - 1]).astype(np.float32),
             seen_keys=np.unique(every) if not positive.all() else key[start],
             n_events=n_events,
             n_sessions=n_sessions,

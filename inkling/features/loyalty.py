@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from inkling.core.arrays import F32, Array
+from inkling.core.arrays import F32, I32, Array
 from inkling.core.dataset import Dataset, Interactions
 from inkling.features.base import DAY_MS, Moment
 
@@ -51,7 +51,11 @@ class Loyalty:
 
     def compute(self, moment: Moment) -> F32:
         """Return (2, N): share in 0..1, days; NaN for items that came after the fit."""
-        rows = moment.items.item_rows
+        return self.compute_items(moment.items.item_rows, 0)
+
+    def compute_items(self, item_rows: I32, now: int) -> F32:
+        """Return (2, n) of items; the moment does not matter."""
+        rows = item_rows
         known = rows < len(self.again)
         out = np.full((2, len(rows)), np.nan, dtype=np.float32)
         out[0, known], out[1, known] = self.again[rows[known]], self.gap_days[rows[known]]

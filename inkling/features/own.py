@@ -23,10 +23,11 @@ class Own:
             "own_count",
             "own_sessions",
             "own_share",
+            "own_recent",
             "own_days",
             "own_gap",
             "own_due",
-            "own_last_session",
+            "own_back",
             "own_seen",
         )
 
@@ -38,12 +39,16 @@ class Own:
         """Do nothing: the history is part of the question."""
 
     def compute(self, moment: Moment) -> F32:
-        """Return (8, N): counts as log(1 + n), days, share of the person's sessions, elapsed over usual days."""
+        """Return (9, N).
+
+        Counts as log(1 + n), share of the person's sessions, decayed count, days since the last, usual days between,
+        elapsed over usual days, sessions since, and whether there was any event with the item.
+        """
         history, people = moment.summary, moment.people
         at, hit = history.find(people, moment.items.item_rows)
-        out = np.full((8, len(at)), np.nan, dtype=np.float32)
-        out[0:3], out[6] = 0.0, 0.0
-        out[7] = history.seen(people, moment.items.item_rows)
+        out = np.full((9, len(at)), np.nan, dtype=np.float32)
+        out[0:4] = 0.0
+        out[8] = history.seen(people, moment.items.item_rows)
         if hit.any():
             self._fill(out, moment, hit, at[hit])
         return out
@@ -57,10 +62,11 @@ class Own:
         out[0, hit] = np.log1p(history.counts[pair])
         out[1, hit] = np.log1p(sessions)
         out[2, hit] = sessions / np.maximum(history.n_sessions[person], 1)
-        out[3, hit] = days
-        out[4, hit] = gap
-        out[5, hit] = days / np.maximum(gap, 0.5)
-        out[6, hit] = history.last_ts[pair] == history.person_last_ts[person]
+        out[3, hit] = history.faded[pair]
+        out[4, hit] = days
+        out[5, hit] = gap
+        out[6, hit] = days / np.maximum(gap, 0.5)
+        out[7, hit] = history.back[pair]
 
     def state(self) -> Mapping[str, Array]:
         """Return no arrays."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from inkling.core.arrays import Array
+from inkling.core.arrays import F32, Array
 from inkling.core.candidates import Candidates
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import ConfigError, nearest
@@ -28,6 +29,19 @@ GROUPS: dict[str, type[FeatureGroup]] = {
 }
 
 
+_BY_ITEM = (Activity, Loyalty)
+_MINUTE_MS = 60_000
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """One group's columns of all items at a moment, at most a minute old; ``stale`` rows had an event since."""
+
+    now: int
+    table: F32  # (n_features, n_items)
+    stale: set[int]
+
+
 class FeatureTable:
     """The features of one pipeline."""
 
@@ -41,6 +55,7 @@ class FeatureTable:
             if name not in GROUPS:
                 raise ConfigError(f"There is no group of features named '{name}'.", hint=nearest(name, GROUPS))
         self.groups: list[FeatureGroup] = [GROUPS[name]() for name in groups]
+        self._prepared: dict[str, _Prepared] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all columns, in order."""
@@ -50,18 +65,21 @@ class FeatureTable:
         """Learn what is known at ``data.until``."""
         for group in self.groups:
             group.fit(data)
+        self._prepared = {}
         return self
 
     def update(self, events: Interactions) -> None:
         """Move on with further events."""
         for group in self.groups:
             group.update(events)
+        for prepared in self._prepared.values():
+            prepared.stale.update(events.item_rows.tolist())
 
     def compute(self, query: Query, items: Candidates) -> Candidates:
         """Return ``items`` with one float32 column a feature in ``fields``; NaN is unknown."""
         moment = Moment(query, items)
         with np.errstate(invalid="ignore", divide="ignore"):
-            blocks = [group.compute(moment) for group in self.groups]
+            blocks = [self._block(group, moment) for group in self.groups]
         return items.with_fields(
             {
                 name: column
@@ -69,6 +87,23 @@ class FeatureTable:
                 for name, column in zip(group.names(), block, strict=True)
             }
         )
+
+    def _block(self, group: FeatureGroup, moment: Moment) -> F32:
+        """Return a group's columns; what depends on the item alone is read from what was prepared for all items."""
+        now, n_items = int(moment.query.now[0]) if len(moment.query) else 0, moment.query.n_items
+        if not isinstance(group, _BY_ITEM) or (len(moment.query) > 1 and (moment.query.now != now).any()):
+            return group.compute(moment)
+        prepared = self._prepared.get(group.name)
+        if prepared is None or prepared.table.shape[1] != n_items or not 0 <= now - prepared.now < _MINUTE_MS:
+            everything = np.arange(n_items, dtype=np.int32)
+            prepared = _Prepared(now, group.compute_items(everything, now), set())
+            self._prepared[group.name] = prepared
+        elif prepared.stale:
+            rows = np.array(sorted(prepared.stale), dtype=np.int32)
+            prepared.table[:, rows] = group.compute_items(rows, now)
+            prepared.stale.clear()
+        picked: F32 = prepared.table[:, moment.items.item_rows]
+        return picked
 
     def state(self) -> dict[str, Array]:
         """Return what was learned as arrays, named ``group.array``."""
@@ -79,4 +114,5 @@ class FeatureTable:
         for group in self.groups:
             start = f"{group.name}/"
             group.load_state({key.removeprefix(start): a for key, a in state.items() if key.startswith(start)})
+        self._prepared = {}
         return self

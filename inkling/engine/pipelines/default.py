@@ -12,7 +12,7 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32, Array, Bool
 from inkling.core.candidates import Candidates
-from inkling.core.config import Config, parse, to_dict
+from inkling.core.config import Config, to_dict
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError
 from inkling.core.jagged import Jagged
@@ -22,26 +22,35 @@ from inkling.core.scenario import Scenario
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
 from inkling.engine.grounds import explanation
+from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
-from inkling.engine.recall import MemberConfig, Recall, labels_of
+from inkling.engine.recall import OPINION, RANK, MemberConfig, Recall, labels_of
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.windows import Window, windows
 from inkling.features.table import GROUPS, FeatureTable
 from inkling.kernels.jagged import reciprocal_ranks
-from inkling.ranking import RANKERS
-from inkling.ranking.base import Ranker, RankingSet
-from inkling.retrieval.base import ItemUpdatable, Similar, Updatable
+from inkling.ranking.base import RankingSet
+from inkling.retrieval.base import Similar
 
+_LINEAR = {"max_items": 2500, "neighbours": 100, "max_events": 200}
 MEMBERS: dict[str, MemberConfig] = {
-    "popular": MemberConfig(retriever="popular", settings={"half_life_days": 7.0}),
-    "trending": MemberConfig(retriever="popular", settings={"half_life_days": 2.0}, k=50),
-    "repeat": MemberConfig(retriever="repeat"),
-    "markov": MemberConfig(retriever="markov"),
-    "itemknn": MemberConfig(retriever="itemknn"),
-    "ease": MemberConfig(retriever="ease"),
-    "semantic": MemberConfig(retriever="semantic", k=50),
+    "popular": MemberConfig(retriever="popular", settings={"half_life_days": 7.0}, k=30),
+    "trending": MemberConfig(retriever="popular", settings={"half_life_days": 2.0}, k=30),
+    "evergreen": MemberConfig(retriever="popular", settings={"half_life_days": 0.0}, k=30),
+    "repeat": MemberConfig(retriever="repeat", settings={"half_life_days": 120.0, "popularity": 0.0}, k=60),
+    "markov": MemberConfig(retriever="markov", settings={"neighbours": 50, "own": 0.0}, k=30),
+    "itemknn": MemberConfig(
+        retriever="itemknn", settings={"neighbours": 50, "half_life_days": 60.0, "max_events": 200}, k=30
+    ),
+    "ease": MemberConfig(
+        retriever="ease", settings={**_LINEAR, "l2": 100.0, "half_life_days": 60.0, "fit_half_life_days": 60.0}, k=30
+    ),
+    "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
+    "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
+    "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
 }
+TREES: dict[str, Any] = {"trees": 60, "learning_rate": 0.1, "leaves": 16, "feature_share": 0.6, "row_share": 1.0}
 _ORDERS = ("fused", "linear", "gbdt")
 
 
@@ -60,10 +69,12 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """Groups of features that a ranker reads."""
     linear: dict[str, Any] = {}
     """Settings of the linear ranker."""
-    gbdt: dict[str, Any] = {}
+    gbdt: dict[str, Any] = msgspec.field(default_factory=lambda: dict(TREES))
     """Settings of the boosted trees."""
     encoder: str = "auto"
     """What reads texts."""
+    keep_always: tuple[str, ...] = ("popular", "semantic")
+    """Members that stay even where validation does not need them: for new people, new items and free text."""
     diversity: float = 0.0
     """Share of variety in the first k (maximal marginal relevance); 0 leaves the order alone."""
 
@@ -81,10 +92,7 @@ class Default:
         self._reader = TextReader(self.config.encoder)
         self._recall = Recall.of(self.config.members, encoder=self._reader)
         self._features = FeatureTable(self.config.features)
-        self._weights: dict[str, float] = {}
-        self._order = "fused"
-        self._ranker: Ranker | None = None
-        self._curve = (1.0, 0.0)
+        self._choice = Choice("fused", {}, None, (1.0, 0.0), {})
         self._report = PipelineReport()
         self._shown = Shown(self.scenario, diversity=self.config.diversity)
 
@@ -102,6 +110,7 @@ class Default:
                 hint=f"Positive are: {', '.join(self.scenario.positive)}. Set [positive] in dataset.toml.",
             )
         start = time.perf_counter()
+        self._reader.use(run)
         self.scenario = data.scenario
         self._shown = Shown(self.scenario, diversity=self.config.diversity)
         deadline = start + minutes * 60 if minutes > 0 else float("inf")
@@ -135,61 +144,25 @@ class Default:
         return choose.judged(RankingSet(query, items, labels), window.targets)
 
     def _choose(self, past: list[choose.Judged], run: Run) -> None:
-        """Choose weights and the order: what is best on windows that it did not learn from."""
-        names = list(self.config.members)
-        if not past:
-            self._weights, self._order, self._validation = dict.fromkeys(names, 1.0), "fused", {}
-            return
-        run.progress("choosing", 0, 1)
-        self._weights = choose.fusion_weights(past, names)
-        wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
-        self._validation = {order: self._out_of_window(order, past, run) for order in wanted}
-        self._order = max(wanted, key=lambda order: self._validation[order])
-        if self._order != "fused":
-            self._ranker = self._new_ranker(self._order).fit(choose.pooled(past), run)
-        scores = np.concatenate([self._scores(window.data.query, window.items) for window in past])
-        self._curve = choose.calibrate(scores, np.concatenate([window.data.labels for window in past]))
-        run.progress("choosing", 1, 1)
-
-    def _out_of_window(self, order: str, past: list[choose.Judged], run: Run) -> float:
-        """Return NDCG@10 over windows, each ordered by what the others taught."""
-        if len(past) == 1:
-            return self._in_two_halves(order, past[0], run)
-        scores = []
-        for held, window in enumerate(past):
-            others = [one for at, one in enumerate(past) if at != held]
-            scores.append(self._taught(order, others, window, run))
-        return choose.mean_ndcg(past, scores)
-
-    def _in_two_halves(self, order: str, window: choose.Judged, run: Run) -> float:
-        """With one window only, its people are halved: each half is ordered by what the other taught."""
-        people = np.arange(len(window.items))
-        halves = [choose.part(window, people[people % 2 == half]) for half in (0, 1)]
-        scores = [self._taught(order, [halves[1 - at]], half, run) for at, half in enumerate(halves)]
-        return choose.mean_ndcg(halves, scores)
-
-    def _taught(self, order: str, others: list[choose.Judged], window: choose.Judged, run: Run) -> F32:
-        if order == "fused":
-            return choose.fused(window.items, choose.fusion_weights(others, list(self.config.members)))
-        ranker = self._new_ranker(order).fit(choose.pooled(others), run)
-        return _flat_scores(ranker, window.data.query, window.items)
-
-    def _new_ranker(self, order: str) -> Ranker:
-        kind = RANKERS.get(order)
-        settings = self.config.gbdt if order == "gbdt" else self.config.linear
-        made: Ranker = kind(parse(kind.Config, settings, where=order))
-        return made
+        """Take weights and the order from validation, and leave out the members that it does not need."""
+        self._choice = Choice("fused", dict.fromkeys(self.config.members, 1.0), None, (1.0, 0.0), {})
+        if past:
+            wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
+            settings = {"gbdt": self.config.gbdt, "linear": self.config.linear}
+            names = [name for name in self.config.members if all(OPINION + name in w.items.fields for w in past)]
+            self._choice = Orders(wanted, settings, frozenset(self.config.keep_always)).choose(past, names, run)
+            self._recall.keep_only(list(self._choice.weights))
 
     def _tell(self, past: list[choose.Judged], seconds: Mapping[str, float], data: Dataset, fit_s: float) -> None:
-        whole = choose.mean_fused(past, self._weights)
+        whole = choose.mean_fused(past, self._choice.weights)
         members = []
         for name, member in self._recall.members.items():
             alone = choose.mean_fused(past, {name: 1.0})
-            rest = {other: weight for other, weight in self._weights.items() if other != name}
+            rest = {other: weight for other, weight in self._choice.weights.items() if other != name}
             members.append(
                 MemberReport(
                     name,
-                    self._weights.get(name, 0.0),
+                    self._choice.weights.get(name, 0.0),
                     alone,
                     choose.mean_fused(past, rest),
                     _milliseconds(member, data),
@@ -197,14 +170,14 @@ class Default:
                     f"fitted in {seconds[name]:.1f} s",
                 )
             )
-        gains = getattr(self._ranker, "importance", None)
+        unneeded = (f"{name}: adds nothing on validation" for name in self._choice.dropped)
         self._report = PipelineReport(
-            {"fused_in_sample": whole, **self._validation},
-            self._order,
+            {"fused_in_sample": whole, **self._choice.validation},
+            self._choice.order,
             tuple(members),
-            dict(gains()) if gains else {},
+            shares(self._choice.ranker),
             fit_s,
-            tuple(f"{name}: {why}" for name, why in self._recall.left_out.items()),
+            (*unneeded, *(f"{name}: {why}" for name, why in self._recall.left_out.items())),
         )
 
     # -- answering ------------------------------------------------------------------------------------------------
@@ -221,12 +194,13 @@ class Default:
         """Return each person's first k."""
         with trace.stage("recall"):
             limited = self._limited(query)
-            items = self._recall.candidates(limited, self._weights, limit=max(self.config.n_candidates, k))
+            items = self._recall.candidates(limited, self._choice.weights, limit=max(self.config.n_candidates, k))
         with trace.stage("features"):
-            if self._order != "fused":
+            if self._choice.order != "fused":
                 items = _ranked_fields(self._features.compute(limited, items))
         with trace.stage("rank"):
-            items = items.with_scores(self._probability(self._scores(limited, items)))
+            scores = self._probability(self._scores(limited, items))
+            items = replace(items, fields={}).with_scores(scores)
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
 
@@ -240,18 +214,18 @@ class Default:
         return replace(query, exclude=had)
 
     def _scores(self, query: Query, items: Candidates) -> F32:
-        if self._order == "fused" or self._ranker is None:
-            return choose.fused(items, self._weights)
-        return _flat_scores(self._ranker, query, items)
+        if self._choice.order == "fused" or self._choice.ranker is None:
+            return choose.fused(items, self._choice.weights)
+        return flat_scores(self._choice.ranker, query, items)
 
     def _probability(self, scores: F32) -> F32:
-        slope, intercept = self._curve
+        slope, intercept = self._choice.curve
         return (1 / (1 + np.exp(-(slope * scores + intercept)))).astype(np.float32)
 
     def score(self, query: Query, items: Jagged) -> F32:
         """Return the probability (N,) that a person takes an item, in the order of ``items``."""
         asked = replace(query, candidates=items, exclude=None, allowed=None)
-        found = self._recall.candidates(asked, self._weights, limit=max(len(items.values), 1))
+        found = self._recall.candidates(asked, self._choice.weights, limit=max(len(items.values), 1))
         found = _ranked_fields(self._features.compute(asked, found))
         chance = self._probability(self._scores(asked, found))
         n_items = query.n_items
@@ -271,7 +245,9 @@ class Default:
                     found = member.similar(np.array([row], dtype=np.int32), 3 * k)
                     for rank, other in enumerate(found.item_rows.tolist()):
                         if other != row and (allowed is None or allowed[other]):
-                            votes[other] = votes.get(other, 0.0) + (self._weights.get(name, 0.0) + 0.25) / (rank + 10)
+                            votes[other] = votes.get(other, 0.0) + (self._choice.weights.get(name, 0.0) + 0.25) / (
+                                rank + 10
+                            )
             lists.append(sorted(votes.items(), key=lambda vote: -vote[1])[:k])
         offsets = np.concatenate([[0], np.cumsum([len(one) for one in lists])]).astype(np.int64)
         flat = [vote for one in lists for vote in one]
@@ -281,27 +257,22 @@ class Default:
     def explain(self, query: Query, item_row: int) -> Explanation:
         """Return what an item's score rests on, for the one person of ``query``."""
         asked = replace(query, candidates=Jagged.from_lists([[item_row]]), exclude=None, allowed=None)
-        items = self._recall.candidates(asked, self._weights, limit=1)
+        items = self._recall.candidates(asked, self._choice.weights, limit=1)
         items = _ranked_fields(self._features.compute(asked, items))
-        return explanation(self._recall.members, self._weights, self._ranker, asked, items)
+        return explanation(self._recall.members, self._choice.weights, self._choice.ranker, asked, items)
 
     # -- keeping up -----------------------------------------------------------------------------------------------
 
     def observe(self, events: Interactions) -> None:
         """Move counters on."""
-        for member in self._recall.members.values():
-            if isinstance(member, Updatable):
-                member.update(events)
+        self._recall.update(events)
         self._features.update(events)
 
     def put_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None:
         """Read new or changed items."""
-        readers = [member for member in self._recall.members.values() if isinstance(member, ItemUpdatable)]
         texts = [item_text([item.get(column) for column in TEXT_COLUMNS]) for item in items]
-        if readers and any(texts):
-            vectors = self._reader.encode(texts)
-            for member in readers:
-                member.put_items(item_rows, vectors)
+        if any(texts):
+            self._recall.put_items(item_rows, self._reader.encode(texts))
 
     def report(self) -> PipelineReport:
         """Return what the fit chose and why."""
@@ -315,13 +286,13 @@ class Default:
             f"member.{name}": member.state() for name, member in self._recall.members.items()
         }
         arrays["features"] = self._features.state()
-        if self._ranker is not None:
-            arrays["ranker"] = self._ranker.state()
+        if self._choice.ranker is not None:
+            arrays["ranker"] = self._choice.ranker.state()
         settings = {
             "config": to_dict(self.config),
-            "weights": self._weights,
-            "order": self._order,
-            "curve": list(self._curve),
+            "weights": self._choice.weights,
+            "order": self._choice.order,
+            "curve": list(self._choice.curve),
             "report": msgspec.to_builtins(self._report),
         }
         return PipelineState(settings, arrays)
@@ -335,29 +306,31 @@ class Default:
             if f"member.{name}" in state.arrays
         }
         self._features.load_state(state.arrays["features"])
-        self._weights, self._order = dict(saved["weights"]), str(saved["order"])
-        slope, intercept = saved["curve"]
-        self._curve = (float(slope), float(intercept))
+        order, (slope, intercept) = str(saved["order"]), saved["curve"]
+        settings = self.config.gbdt if order == "gbdt" else self.config.linear
+        ranker = None if order == "fused" else new_ranker(order, settings).load_state(state.arrays["ranker"])
+        self._choice = Choice(order, dict(saved["weights"]), ranker, (float(slope), float(intercept)), {})
         self._report = msgspec.convert(saved["report"], PipelineReport)
-        if self._order != "fused":
-            self._ranker = self._new_ranker(self._order).load_state(state.arrays["ranker"])
         return self
-
-
-def _flat_scores(ranker: Ranker, query: Query, items: Candidates) -> F32:
-    """Return scores (N,) in the order of ``items``: a ranker returns them sorted, so positions travel along."""
-    places = np.arange(len(items.item_rows))
-    ranked = ranker.score(query, items.with_fields({"_place": places}))
-    scores = np.empty(len(places), dtype=np.float32)
-    scores[ranked.fields["_place"]] = ranked.scores
-    return scores
 
 
 def _ranked_fields(items: Candidates) -> Candidates:
     """Add each opinion's reciprocal rank among the person's candidates: scores shift from fit to fit, ranks do not."""
-    opinions = [name for name in items.fields if name.startswith("says_")]
-    ranks = {f"rank_{name[5:]}": reciprocal_ranks(items.offsets, items.fields[name]) for name in opinions}
-    return items.with_fields(ranks)
+    opinions = [name for name in items.fields if name.startswith(OPINION)]
+    if len(items) == 1:
+        ranks = list(reciprocal_ranks_of(np.stack([items.fields[name] for name in opinions]))) if opinions else []
+    else:
+        ranks = [reciprocal_ranks(items.offsets, items.fields[name]) for name in opinions]
+    return items.with_fields({RANK + n.removeprefix(OPINION): r for n, r in zip(opinions, ranks, strict=True)})
+
+
+def reciprocal_ranks_of(says: F32) -> F32:
+    """Return 1 / (60 + rank) of each column of (members, N) within its row, as the kernel does for one row."""
+    order = np.argsort(-says, axis=1, kind="stable")
+    ranks = np.empty(says.shape, dtype=np.float32)
+    values = np.broadcast_to((1.0 / np.arange(61.0, 61.0 + says.shape[1])).astype(np.float32), says.shape)
+    np.put_along_axis(ranks, order, values, axis=1)
+    return ranks
 
 
 def _milliseconds(member: Any, data: Dataset) -> float:

@@ -1,0 +1,78 @@
+"""Several item-to-item models answered in one pass: their neighbour lists side by side, one gather, one sum.
+
+Each model says the same as when it is asked alone (a test holds it to that); together they cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from inkling.core.arrays import F32, I32, Array
+from inkling.core.query import Query
+from inkling.retrieval._taste import Taste
+from inkling.retrieval.base import Retriever
+
+_WIDE_CELLS = 20_000_000  # up to so many cells are held in the types that bincount reads without a copy
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A retriever whose scores are sums over neighbour lists of what a person had."""
+
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n, K) by item row, or None where the model is dense."""
+
+    def taste(self, query: Query, person: int) -> Taste:
+        """Return what of a person's history is looked up, and with what weights."""
+
+    def taste_key(self) -> object:
+        """Return something equal for models whose tastes are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Models that read a history alike: one lookup serves them all."""
+
+    reader: Listed
+    places: Array  # (n, sum of K) item row + the model's place in the stack * width
+    strengths: Array  # (n, sum of K)
+
+
+class Stack:
+    """The listed ones among some members, for a catalogue of up to ``width`` items."""
+
+    def __init__(self, members: Mapping[str, Retriever], n_items: int) -> None:
+        """Lay the neighbour lists of all members that have them side by side."""
+        self.width = -(-max(n_items, 1) // 1024) * 1024  # room to grow without laying out anew
+        self.slots: list[int] = []
+        found: dict[object, list[tuple[int, Listed, I32, F32]]] = {}
+        for slot, member in enumerate(members.values()):
+            if isinstance(member, Listed) and (lists := member.lists()) is not None:
+                found.setdefault(member.taste_key(), []).append((len(self.slots), member, *lists))
+                self.slots.append(slot)
+        cells = sum(strengths.size for group in found.values() for _, _, _, strengths in group)
+        self._groups = [self._laid_out(group, wide=cells <= _WIDE_CELLS) for group in found.values()]
+
+    def _laid_out(self, group: Sequence[tuple[int, Listed, I32, F32]], *, wide: bool) -> _Group:
+        index: type = np.int64 if wide else np.int32
+        amount: type = np.float64 if wide else np.float32
+        places: list[Array] = [(neighbours + at * self.width).astype(index) for at, _, neighbours, _ in group]
+        strengths: list[Array] = [strengths.astype(amount) for _, _, _, strengths in group]
+        return _Group(group[0][1], np.concatenate(places, axis=1), np.concatenate(strengths, axis=1))
+
+    def scores(self, query: Query, person: int) -> F32:
+        """Return (members of the stack, n_items)."""
+        places, amounts = [], []
+        for group in self._groups:
+            taste = group.reader.taste(query, person)
+            places.append(group.places.take(taste.rows, axis=0).ravel())
+            amounts.append((group.strengths.take(taste.rows, axis=0) * taste.weights[:, None]).ravel())
+        n = len(self.slots)
+        if not places:
+            return np.empty((0, query.n_items), dtype=np.float32)
+        summed = np.bincount(np.concatenate(places), np.concatenate(amounts), n * self.width)
+        return summed.reshape(n, self.width)[:, : query.n_items].astype(np.float32)
