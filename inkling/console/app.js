@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { combobox } from "./combobox.js";
-import { currentLanguage, nameOf, setLanguage, t } from "./i18n.js";
+import { currentLanguage, milliseconds, nameOf, setLanguage, t } from "./i18n.js";
 import * as view from "./view.js";
 
 const { h } = view;
@@ -106,8 +106,9 @@ function showAnswer(compare) {
   const text = $("sentence").value.trim();
   const whom = t("forPerson", { who: state.user || t("visitor") });
   $("headline").textContent = text ? t("forText", { for: whom, text }) : whom;
-  const total = view.stages(answer.timings_ms ?? {}, $("stack"), $("legend"));
+  const { total, after } = view.stages(answer.timings_ms ?? {}, $("stack"), $("legend"));
   $("total").textContent = total ? total.toFixed(total < 10 ? 2 : 1) : "–";
+  $("after").textContent = after ? t("reasons", { ms: milliseconds(after) }) : "";
   $("stamp").replaceChildren(...view.stamp(answer, state.roundTrip));
   $("empty").hidden = answer.items.length > 0;
   $("empty").textContent = t("nothing");
@@ -243,7 +244,7 @@ async function grounds(because) {
   if (!named.length) return [];
   await api.readItems(named.map((ground) => ground.item_id));
   const weights = Object.fromEntries(named.map((ground) => [view.titleOf(api.itemOf(ground.item_id)), ground.weight ?? 0]));
-  return [h("h3", {}, t("grounds")), view.bars(weights, { most: 8, sign: false })];
+  return [h("h3", {}, t("grounds")), view.bars(weights, { most: 8, sign: false, kind: "named" })];
 }
 
 function openAbout() {

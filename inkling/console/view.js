@@ -39,11 +39,11 @@ function width(element, share) {
 
 const signed = (n) => `${n < 0 ? "−" : "+"}${Math.abs(n).toFixed(2)}`;
 
-export function bars(values, { most = Infinity, sign = true } = {}) {
+export function bars(values, { most = Infinity, sign = true, kind = "" } = {}) {
   const entries = Object.entries(values).filter(([, n]) => Number.isFinite(n)).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
   const top = Math.max(...entries.map(([, n]) => Math.abs(n)), 1e-9);
   const scale = top <= 1 ? 1 : top;
-  return h("dl", { class: "bars" }, entries.slice(0, most).map(([name, n]) =>
+  return h("dl", { class: `bars ${kind}` }, entries.slice(0, most).map(([name, n]) =>
     h("div", {},
       h("dt", { title: nameOf(name) }, nameOf(name)),
       h("dd", {},
@@ -69,7 +69,7 @@ export function row(line, rank, item, { mark, event, reason, act, similar, why }
       h("span", { class: "reason" }, badge(line.source), h("span", {}, reason)),
       h("span", { class: "chip", "aria-hidden": "true" }, `+ ${nameOf(event)}`)),
     h("span", { class: "price" }, Number.isFinite(item.price) ? money(item.price) : ""),
-    bars(shares, { most: 4 }),
+    bars(shares, { most: 3 }),
     h("span", { class: "more" },
       h("button", { type: "button", class: "link", onclick: similar, "aria-label": t("similarTo", { title }) }, t("similar")),
       h("button", { type: "button", class: "link", onclick: why, "aria-label": t("whyTitle", { title }) }, t("why"))));
@@ -83,14 +83,17 @@ export function past(event, item, fresh) {
       h("time", { title: moment(event.timestamp) }, day(event.timestamp))));
 }
 
+// Writing the reasons is work that only this page asks for: it is told beside the time of the list, not in it.
+const AFTER = new Set(["answer", "reasons", "explain"]);
+
 export function stages(timings, stack, legend) {
-  const parts = Object.entries(timings).filter(([name]) => name !== "total");
-  const sum = parts.reduce((total, [, ms]) => total + ms, 0);
-  const total = timings.total ?? sum;
+  const parts = Object.entries(timings).filter(([name]) => name !== "total" && !AFTER.has(name));
+  const after = Object.entries(timings).filter(([name]) => AFTER.has(name)).reduce((sum, [, ms]) => sum + ms, 0);
+  const total = parts.reduce((sum, [, ms]) => sum + ms, 0);
   stack.replaceChildren(...parts.map(([name, ms], n) => width(h("i", { class: `s${n % 8}`, title: `${nameOf(name)} ${milliseconds(ms)} ms` }), ms / (total || 1))));
   stack.setAttribute("aria-label", `${t("stages")}: ${parts.map(([name, ms]) => `${nameOf(name)} ${milliseconds(ms)}`).join(", ")}`);
   legend.replaceChildren(...parts.map(([name, ms], n) => h("li", {}, h("i", { class: `s${n % 8}` }), `${nameOf(name)} `, h("b", {}, milliseconds(ms)))));
-  return total;
+  return { total, after };
 }
 
 export function facts(info) {
