@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from inkling.core.errors import InklingError
 from inkling.core.recommendation import Recommendation
 
 _LOG = logging.getLogger("inkling")
@@ -71,7 +70,7 @@ class ImpressionLog:
     def _flush(self, rows: list[dict[str, Any]]) -> None:
         try:
             self._write(tuple(rows))
-        except InklingError as error:  # a full disk must not end the logging for good
+        except Exception as error:  # a full disk or a closed log must not end the logging for good
             self.n_dropped += len(rows)
             _LOG.warning("%d impressions could not be logged: %s", len(rows), error)
         finally:

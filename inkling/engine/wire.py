@@ -26,6 +26,7 @@ EVENT_FIELDS = frozenset(
     }
 )
 WITHOUT_ITEM = frozenset({"opt_out", "opt_in", "query", "chat"})
+_LARGEST = 3.4e38  # values are kept as float32
 _SECONDS_BELOW = 1e11  # epoch seconds stay below this until the year 5138, epoch milliseconds are above it since 1973
 
 
@@ -82,8 +83,8 @@ def _word(row: Mapping[str, Any], key: str) -> str:
 def _number(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise RequestError(f"value must be a finite number, this is {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _LARGEST:
+        raise RequestError(f"value must be a finite number, this is {str(value)[:40]!r}.")
     return float(value)
 
 
@@ -110,14 +111,14 @@ def parse_time(value: Any, now_ms: int) -> int:
     if isinstance(value, str) and not value.lstrip("-").replace(".", "", 1).isdigit():
         return _iso_ms(value)
     try:
-        number = float(value)
+        number = math.inf if isinstance(value, int) and abs(value) > 1e14 else float(value)
     except (TypeError, ValueError):
         raise RequestError(f"timestamp {value!r} is neither epoch seconds, milliseconds nor ISO 8601.") from None
     if not math.isfinite(number) or isinstance(value, bool) or abs(number) > 1e14:
         raise RequestError(
-            f"timestamp {value!r} is out of range.", hint="Send epoch seconds, milliseconds or ISO 8601."
+            f"timestamp {str(value)[:40]} is out of range.", hint="Send epoch seconds, milliseconds or ISO 8601."
         )
-    return int(number * 1000) if abs(number) < _SECONDS_BELOW else int(number)
+    return round(number * 1000) if abs(number) < _SECONDS_BELOW else int(number)
 
 
 def _iso_ms(value: str) -> int:
@@ -125,7 +126,7 @@ def _iso_ms(value: str) -> int:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise RequestError(f"timestamp '{value}' is not ISO 8601.", hint="For example 2026-01-31T12:00:00Z.") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def check_rows(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[dict[str, Any], ...]:

@@ -1,0 +1,112 @@
+"""Durable first, then visible, in the order of the log, whoever wrote."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from inkling.core.errors import VersionError
+from inkling.engine.commit import Committer
+from inkling.stores.base import Changes
+from inkling.stores.memory import MemoryLog
+
+
+def block(*names):
+    return Changes("items", tuple({"item_id": name} for name in names))
+
+
+def names_of(blocks):
+    return [row["item_id"] for each in blocks for row in each.rows]
+
+
+def test_a_commit_is_visible_when_it_returns():
+    seen = []
+    commits = Committer(MemoryLog(), seen.append)
+    assert commits.commit(block("a", "b")) == 2
+    assert names_of(seen) == ["a", "b"]
+    assert seen[0].version == commits.version == 2
+    assert commits.commit(block()) == 2
+    assert len(seen) == 1
+
+
+def test_many_threads_are_applied_in_the_order_of_the_log():
+    log, seen, returned = MemoryLog(), [], []
+    commits = Committer(log, seen.append)
+
+    def write(n):
+        for step in range(20):
+            version = commits.commit(block(*(f"{n}-{step}-{i}" for i in range(1 + step % 3))))
+            returned.append(commits.version >= version)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names_of(seen) == names_of(log.scan())
+    assert commits.version == log.version
+    assert all(returned)
+
+
+class LateLog(MemoryLog):
+    """A log whose first writer hears of its version late."""
+
+    def __init__(self):
+        super().__init__()
+        self.go_on = threading.Event()
+        self.second = threading.Event()
+
+    def append(self, changes):
+        version = super().append(changes)
+        if changes.rows[0]["item_id"] == "first":
+            self.second.set()
+            assert self.go_on.wait(10)
+        return version
+
+
+def test_a_block_whose_predecessor_is_late_waits_for_it():
+    log, seen = LateLog(), []
+    commits = Committer(log, seen.append)
+    first = threading.Thread(target=commits.commit, args=(block("first"),))
+    first.start()
+    assert log.second.wait(10)
+    second = threading.Thread(target=commits.commit, args=(block("second"),))
+    second.start()
+    time.sleep(0.05)
+    assert seen == []
+    log.go_on.set()
+    first.join(10)
+    second.join(10)
+    assert names_of(seen) == ["first", "second"]
+
+
+def test_what_another_process_wrote_in_between_is_read_from_the_log():
+    log, seen = MemoryLog(), []
+    commits = Committer(log, seen.append)
+    log.append(block("theirs"))
+    assert commits.commit(block("ours")) == 2
+    assert names_of(seen) == ["theirs", "ours"]
+    log.append(block("theirs again"))
+    commits.reach(3)
+    assert names_of(seen)[-1] == "theirs again"
+    commits.reach(1)
+
+
+def test_a_version_that_was_never_issued_is_an_error():
+    commits = Committer(MemoryLog(), lambda _: None)
+    commits.commit(block("a"))
+    with pytest.raises(VersionError, match=r"Version 2 was never issued; the newest is 1\. Pass a version"):
+        commits.reach(2)
+
+
+def test_a_replay_applies_what_is_not_yet_there():
+    log, seen = MemoryLog(), []
+    log.append(block("a"))
+    log.append(block("b"))
+    commits = Committer(log, seen.append)
+    commits.version = 1
+    commits.replay()
+    commits.replay()
+    assert names_of(seen) == ["b"]
