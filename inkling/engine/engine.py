@@ -68,7 +68,7 @@ class LocalEngine:
         self.views = LiveViews(self.scenario)
         if bundle:
             self.views.load(bundle.base)
-        self.pipeline: Pipeline = bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")()
+        self.pipeline: Pipeline = bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")(scenario=self.scenario)
         self.pipeline.attach(self.views.catalog.mask)
         self._clock = LiveClock(self._clock_kind, self.scenario.time)
         self._commits = Committer(self._log, self._apply)
@@ -112,7 +112,7 @@ class LocalEngine:
         now_ms = self.now_ms()
         k = max(question.k for question in questions)
         with trace.stage("state"):
-            query = asking.query_of(questions, self.views, self.pipeline, now_ms=now_ms)
+            query = asking.query_of(self._inside(questions), self.views, self.pipeline, now_ms=now_ms)
         found = self.pipeline.recommend(query, k, trace)
         with trace.stage("answer"):
             lines = asking.lines_of(questions, query, found, self.views, self.pipeline)
@@ -125,6 +125,18 @@ class LocalEngine:
         for question, answer in zip(questions, answers, strict=True):
             self._note(question, answer, now_ms)
         return answers
+
+    def _inside(self, questions: list[Ask]) -> list[Ask]:
+        """Return questions with the ids under which people are known inside."""
+        if not self._door.privacy.pseudonyms:
+            return questions
+        known = self._door.user_id
+        return [
+            msgspec.structs.replace(
+                ask, user_id=ask.user_id and known(ask.user_id), session_id=ask.session_id and known(ask.session_id)
+            )
+            for ask in questions
+        ]
 
     def _note(self, question: Ask, answer: Recommendation, now_ms: int) -> None:
         if self._log_impressions:
@@ -158,7 +170,8 @@ class LocalEngine:
             NotFoundError: An item is unknown.
         """
         rows = [self._item_row(item_id) for item_id in item_ids]
-        query = asking.query_of([Ask(user_id=user_id)], self.views, self.pipeline, now_ms=self.now_ms())
+        asked = self._inside([Ask(user_id=user_id)])
+        query = asking.query_of(asked, self.views, self.pipeline, now_ms=self.now_ms())
         scores: list[float] = self.pipeline.score(query, Jagged.from_lists([rows])).tolist()
         return [round(score, 6) for score in scores]
 
@@ -169,8 +182,8 @@ class LocalEngine:
             NotFoundError: The item is unknown.
         """
         row = self._item_row(item_id)
-        question = Ask(user_id=user_id)
-        query = asking.query_of([question], self.views, self.pipeline, now_ms=self.now_ms())
+        asked = self._inside([Ask(user_id=user_id)])
+        query = asking.query_of(asked, self.views, self.pipeline, now_ms=self.now_ms())
         found = self.pipeline.explain(query, row)
         return {
             "user_id": user_id,
@@ -292,11 +305,10 @@ class LocalEngine:
             NotFoundError: Nothing is known of them.
         """
         row = self.views.user_ids.row_of(self._door.user_id(user_id))
-        known = self.views.people.get(row) if row >= 0 else None
-        n_events = self.views.state.n_events(row) if row >= 0 else 0
-        if known is None and n_events == 0:
+        if row < 0 or not self.views.knows(row):
             raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
-        return {"user_id": user_id, **(known or {}), "n_events": n_events}
+        known = self.views.people.get(row) or {}
+        return {**known, "user_id": user_id, "n_events": self.views.state.n_events(row)}
 
     def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
         """Return items whose title or id contains ``text``."""
@@ -305,7 +317,9 @@ class LocalEngine:
     def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]:
         """Return ids of people that start with ``prefix``."""
         found = (
-            user_id for user_id in self.views.user_ids if user_id.startswith(prefix) and not user_id.startswith(HIDDEN)
+            user_id
+            for row, user_id in enumerate(self.views.user_ids)
+            if user_id.startswith(prefix) and not user_id.startswith(HIDDEN) and self.views.knows(row)
         )
         return [user_id for user_id, _ in zip(found, range(limit))]  # noqa: B905 - the shorter one is meant to end it
 

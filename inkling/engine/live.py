@@ -119,6 +119,10 @@ class LiveViews:
         """Return (n_items,) which items may be answered at ``now_ms``; the whole vocabulary unless a width is given."""
         return self.catalog.available(len(self.item_ids) if n_items is None else n_items, now_ms=now_ms)
 
+    def knows(self, user_row: int) -> bool:
+        """Return whether anything is known of a person: an event or an attribute; nothing is after an erasure."""
+        return self.state.n_events(user_row) > 0 or self.people.get(user_row) is not None
+
     def title_of(self, item_row: int) -> str:
         """Return what people call an item: its title, else its id."""
         row = self.catalog.get(item_row) or {}

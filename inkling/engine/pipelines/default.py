@@ -220,7 +220,8 @@ class Default:
 
     def _probability(self, scores: F32) -> F32:
         slope, intercept = self._choice.curve
-        return (1 / (1 + np.exp(-(slope * scores + intercept)))).astype(np.float32)
+        chance: F32 = (1 / (1 + np.exp(-(slope * scores + intercept)))).astype(np.float32)
+        return chance
 
     def score(self, query: Query, items: Jagged) -> F32:
         """Return the probability (N,) that a person takes an item, in the order of ``items``."""
@@ -316,7 +317,7 @@ class Default:
 
 def _ranked_fields(items: Candidates) -> Candidates:
     """Add each opinion's reciprocal rank among the person's candidates: scores shift from fit to fit, ranks do not."""
-    opinions = [name for name in items.fields if name.startswith(OPINION)]
+    opinions = [OPINION + name for name in items.source_names if OPINION + name in items.fields]
     if len(items) == 1:
         ranks = list(reciprocal_ranks_of(np.stack([items.fields[name] for name in opinions]))) if opinions else []
     else:
