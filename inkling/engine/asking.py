@@ -13,7 +13,7 @@ from inkling.core.candidates import Candidates
 from inkling.core.errors import RequestError
 from inkling.core.jagged import Jagged
 from inkling.core.query import History, Query
-from inkling.core.recommendation import RecommendedItem
+from inkling.core.recommendation import Reason, RecommendedItem
 from inkling.engine.base import Ask
 from inkling.engine.reasons import LANGUAGES, reason_of
 
@@ -111,8 +111,8 @@ def lines_of(
     """Return each person's candidates as lines of an answer, with reasons where they were asked for."""
     out = []
     for person, ask in enumerate(questions):
-        alone = query.take([person]) if ask.explain and len(questions) > 1 else query
         start, end = int(answer.offsets[person]), int(answer.offsets[person + 1])
+        reasons = _reasons(ask, query, person, answer.item_rows[start:end], views, pipeline)
         rows, scores = answer.item_rows[start:end].tolist(), answer.scores[start:end].tolist()
         out.append(
             tuple(
@@ -120,14 +120,22 @@ def lines_of(
                     views.item_ids.id_of(row),
                     round(score, 6),
                     answer.source_of(start + position),
-                    reason_of(pipeline.explain(alone, row), views.title_of, views.item_ids.id_of, language=ask.language)
-                    if ask.explain
-                    else None,
+                    reasons[position] if reasons else None,
                 )
                 for position, (row, score) in enumerate(zip(rows, scores, strict=True))
             )
         )
     return out
+
+
+def _reasons(ask: Ask, query: Query, person: int, rows: I32, views: LiveViews, pipeline: Pipeline) -> list[Reason]:
+    if not ask.explain or not len(rows):
+        return []
+    alone = query.take([person]) if len(query) > 1 else query
+    return [
+        reason_of(found, views.title_of, views.item_ids.id_of, language=ask.language)
+        for found in pipeline.explain(alone, rows)
+    ]
 
 
 def new_id() -> str:

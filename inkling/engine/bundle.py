@@ -15,6 +15,7 @@ import numpy as np
 from inkling.core.arrays import Array
 from inkling.core.config import parse, to_dict
 from inkling.core.dataset import Dataset, Interactions
+from inkling.core.errors import BundleError
 from inkling.core.scenario import Scenario
 from inkling.core.tables import Items, Links, People
 from inkling.core.vocabulary import Vocabulary
@@ -34,6 +35,8 @@ ERASED = "\x1ferased"
 class Bundle:
     """What a fit left: settings and arrays of the pipeline, the data that histories start from, what was measured.
 
+    ``quality`` is NDCG@10 on the validation windows, of the pipeline and of its members alone.
+
     ``state_version`` is the position of the engine's own log that ``base`` already reflects; 0 where it was fitted on
     other data.
     """
@@ -50,14 +53,23 @@ class Bundle:
     @classmethod
     def of(cls, pipeline: Pipeline, base: Dataset, scenario: Scenario, *, reflects: int) -> Bundle:
         """Return a fitted pipeline as a bundle."""
-        quality = dict(pipeline.report().validation)
+        report = pipeline.report()
+        quality = {member.name: member.alone for member in report.members}
+        if report.chosen in report.validation:
+            quality[pipeline.name] = report.validation[report.chosen]
         return cls(uuid.uuid4().hex[:12], pipeline.name, scenario, pipeline.save(), base, reflects, quality)
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline, ready to answer."""
         kind = PIPELINES.get(self.pipeline_name)
         config = parse(kind.Config, dict(self.state.settings["config"]), where="bundle")
-        made: Pipeline = kind(config, self.scenario).load(self.state)
+        try:
+            made: Pipeline = kind(config, self.scenario).load(self.state)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise BundleError(
+                f"The bundle {self.id} does not fit this version: {type(error).__name__}: {error}.",
+                hint="Fit it again.",
+            ) from error
         return made
 
     def reflects(self, log: ChangeLog) -> int:

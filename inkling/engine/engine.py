@@ -68,7 +68,9 @@ class LocalEngine:
         self.views = LiveViews(self.scenario)
         if bundle:
             self.views.load(bundle.base)
-        self.pipeline: Pipeline = bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")(scenario=self.scenario)
+        self.pipeline: Pipeline = (
+            bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")(scenario=self.scenario)
+        )
         self.pipeline.attach(self.views.catalog.mask)
         self._clock = LiveClock(self._clock_kind, self.scenario.time)
         self._commits = Committer(self._log, self._apply)
@@ -184,7 +186,7 @@ class LocalEngine:
         row = self._item_row(item_id)
         asked = self._inside([Ask(user_id=user_id)])
         query = asking.query_of(asked, self.views, self.pipeline, now_ms=self.now_ms())
-        found = self.pipeline.explain(query, row)
+        found = self.pipeline.explain(query, np.array([row], dtype=np.int32))[0]
         return {
             "user_id": user_id,
             "item_id": item_id,

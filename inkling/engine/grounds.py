@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from inkling.core.arrays import F32
 from inkling.core.candidates import Candidates
 from inkling.core.query import Query
 from inkling.engine.pipeline import Explanation
-from inkling.engine.recall import OPINION
+from inkling.engine.recall import OPINION, RANK
 from inkling.ranking.base import Attributable, Ranker
 from inkling.retrieval.base import Because, Explainable, Retriever
 
@@ -27,50 +28,64 @@ _GROUPS = (
 )
 _KINDS = {"price": "", "person": ""}
 _MAX_GROUNDS = 5
+_MAX_ASKED = 3  # so many of the strongest members are asked for their grounds
 
 
-def explanation(
+def explanations(
     members: Mapping[str, Retriever],
     weights: Mapping[str, float],
     ranker: Ranker | None,
     query: Query,
-    item: Candidates,
-) -> Explanation:
-    """Explain one candidate.
+    items: Candidates,
+) -> list[Explanation]:
+    """Explain some candidates of one person.
 
     Args:
         members: Retrievers by name.
         weights: Their weights in the fusion, used where there is no ranker that can split its score.
         ranker: What ordered, if anything but the fusion did.
         query: One person.
-        item: One candidate with all its fields.
+        items: Candidates with all their fields.
     """
-    if len(item.item_rows) == 0:
-        return Explanation("")
-    row = int(item.item_rows[0])
-    parts = _parts(members, weights, ranker, item)
-    grounds = {name: _why(members[name], query, row) for name in members if parts.get(name, 0.0) > 0}
+    parts = _parts(members, weights, ranker, items)
+    had = set(query.history.item_rows[query.history.weights > 0].tolist())
+    return [
+        _explained(members, query, items, at, {name: float(values[at]) for name, values in parts.items()}, had)
+        for at in range(len(items.item_rows))
+    ]
+
+
+def _explained(
+    members: Mapping[str, Retriever],
+    query: Query,
+    items: Candidates,
+    at: int,
+    parts: Mapping[str, float],
+    had: set[int],
+) -> Explanation:
+    row = int(items.item_rows[at])
+    telling = sorted((name for name in members if parts.get(name, 0.0) > 0), key=lambda name: -parts[name])
+    grounds = {name: _why(members[name], query, row) for name in telling[:_MAX_ASKED]}
     because = _strongest([ground for found in grounds.values() for ground in found])
-    kind = _kind(parts, grounds, members, query, row)
-    features = {name: float(column[0]) for name, column in item.fields.items() if not name.startswith(("rank_", "_"))}
-    return Explanation(kind, because, _shares(parts), features)
+    features = {name: float(column[at]) for name, column in items.fields.items() if not name.startswith((RANK, "_"))}
+    return Explanation(_kind(parts, grounds, members, had=row in had), because, _shares(parts), features)
 
 
 def _parts(
-    members: Mapping[str, Retriever], weights: Mapping[str, float], ranker: Ranker | None, item: Candidates
-) -> dict[str, float]:
-    """Return signed parts of the score by signal: members by name, groups of features by kind."""
+    members: Mapping[str, Retriever], weights: Mapping[str, float], ranker: Ranker | None, items: Candidates
+) -> dict[str, F32]:
+    """Return signed parts (n,) of the scores by signal: members by name, groups of features by kind."""
     if not isinstance(ranker, Attributable):
-        return {name: weights.get(name, 0.0) * float(item.fields[OPINION + name][0]) for name in members}
-    parts: dict[str, float] = {}
-    for name, values in ranker.contributions(item).items():
+        return {name: np.float32(weights.get(name, 0.0)) * items.fields[OPINION + name] for name in members}
+    parts: dict[str, F32] = {}
+    for name, values in ranker.contributions(items).items():
         signal = _signal(name, members)
-        parts[signal] = parts.get(signal, 0.0) + float(values[0])
+        parts[signal] = parts[signal] + values if signal in parts else values
     return parts
 
 
 def _signal(feature: str, members: Mapping[str, Retriever]) -> str:
-    if feature.startswith((OPINION, "rank_")):
+    if feature.startswith((OPINION, RANK)):
         name = feature.split("_", 1)[1]
         if name in members:
             return name
@@ -85,7 +100,9 @@ def _shares(parts: Mapping[str, float]) -> dict[str, float]:
 
 
 def _why(member: Retriever, query: Query, row: int) -> tuple[Because, ...]:
-    return member.why(query, row) if isinstance(member, Explainable) else ()
+    """Return a member's grounds; that a thing goes with itself is no ground, that it was had before is one."""
+    found = member.why(query, row) if isinstance(member, Explainable) else ()
+    return tuple(ground for ground in found if ground.item_row != row or ground.kind == "repeat")
 
 
 def _strongest(grounds: list[Because]) -> tuple[Because, ...]:
@@ -101,11 +118,10 @@ def _kind(
     parts: Mapping[str, float],
     grounds: Mapping[str, tuple[Because, ...]],
     members: Mapping[str, Retriever],
-    query: Query,
-    row: int,
+    *,
+    had: bool,
 ) -> str:
     """Return the kind of the strongest positive part that is true of this person: a repeat needs to have been had."""
-    had = bool(np.any((query.history.item_rows == row) & (query.history.weights > 0)))
     for name, value in sorted(parts.items(), key=lambda part: -part[1]):
         if value <= 0:
             break

@@ -21,7 +21,7 @@ from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
-from inkling.engine.grounds import explanation
+from inkling.engine.grounds import explanations
 from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
 from inkling.engine.recall import OPINION, RANK, MemberConfig, Recall, labels_of
@@ -255,12 +255,17 @@ class Default:
         rows = np.array([row for row, _ in flat], dtype=np.int32)
         return Candidates.of(offsets, rows, np.array([v for _, v in flat], dtype=np.float32), source="similar")
 
-    def explain(self, query: Query, item_row: int) -> Explanation:
-        """Return what an item's score rests on, for the one person of ``query``."""
-        asked = replace(query, candidates=Jagged.from_lists([[item_row]]), exclude=None, allowed=None)
-        items = self._recall.candidates(asked, self._choice.weights, limit=1)
+    def explain(self, query: Query, item_rows: I32) -> list[Explanation]:
+        """Return what each item's score rests on, for the one person of ``query``, beside their other candidates."""
+        beside = self._recall.candidates(self._limited(query), self._choice.weights, limit=self.config.n_candidates)
+        wanted = np.union1d(beside.item_rows, item_rows).astype(np.int32)
+        asked = replace(query, candidates=Jagged.from_lists([wanted]), exclude=None, allowed=None)
+        items = self._recall.candidates(asked, self._choice.weights, limit=len(wanted))
         items = _ranked_fields(self._features.compute(asked, items))
-        return explanation(self._recall.members, self._choice.weights, self._choice.ranker, asked, items)
+        order = np.argsort(items.item_rows)
+        flat = order[np.searchsorted(items.item_rows[order], item_rows)]
+        picked = items.select(flat, np.array([0, len(flat)], dtype=np.int64))
+        return explanations(self._recall.members, self._choice.weights, self._choice.ranker, asked, picked)
 
     # -- keeping up -----------------------------------------------------------------------------------------------
 

@@ -152,14 +152,18 @@ class SemanticBasic:
         found = self._semantic.similar(item_rows, 4 * k + 50)
         return (found if allowed is None else found.keep(allowed[found.item_rows])).top(k)
 
-    def explain(self, query: Query, item_row: int) -> Explanation:
-        """Return which choices, or which words, an item is near to."""
+    def explain(self, query: Query, item_rows: I32) -> list[Explanation]:
+        """Return which choices, or which words, each item is near to."""
+        near = self._semantic.scores(query)[0]
+        return [self._explained(query, row, float(near[row])) for row in item_rows.tolist()]
+
+    def _explained(self, query: Query, item_row: int, near: float) -> Explanation:
         because: tuple[Because, ...] = tuple(b for b in self._semantic.why(query, item_row) if b.weight > 0)
         said = bool(because) and because[0].kind == "text" and because[0].item_row < 0
         kind = "query" if said else "text" if because else "popular"
         rows = np.array([item_row], dtype=np.int32)
         parts = {
-            "semantic": float(self._semantic.scores(query)[0, item_row]),
+            "semantic": near,
             "rating": self.config.rating * float(self._rating(rows)[0]),
         }
         total = sum(abs(value) for value in parts.values()) or 1.0
