@@ -1,22 +1,23 @@
-"""The demo's comparison: baselines in a second process while the default pipeline learns in this one."""
+"""The demo's comparison, on two cores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from inkling.cli._aside import Aside
 from inkling.core.run import Progress, Run
 
 if TYPE_CHECKING:
     from inkling.evaluation.contenders import Contender
+    from inkling.evaluation.evaluate import Evaluation
     from inkling.evaluation.output import EvaluationReport
     from inkling.evaluation.trial import Trial
     from inkling.events.folder import Folder
     from inkling.protocol.fold import Fold
 
-DATA = "online-retail"
+DATA, DEFAULT = "online-retail", "default"
 BASELINES: dict[str, tuple[dict[str, Any], ...]] = {
     "popular": (),
     "popular-7d": (),
@@ -33,27 +34,52 @@ BASELINES: dict[str, tuple[dict[str, Any], ...]] = {
 }
 """Baseline -> those of the settings of ``inkling evaluate`` that won there on validation, with what people had kept or
 dropped; the demo chooses among these on validation. None: all of them."""
-SEEN = ("keep", "drop")
 
 
-def race(folder: Folder, progress: Progress) -> list[EvaluationReport]:
-    """Return a report with what people had kept, and one with it dropped; each by time, cut at .9."""
-    side = Aside(_baselines, SEEN, progress=progress)
-    try:
-        ours = [_evaluate(folder, seen, ("default",), progress) for seen in SEEN]
-        theirs = side.result()
-    finally:
-        side.stop()
-    return [_joined(evaluation, trials) for evaluation, trials in zip(ours, theirs, strict=True)]
+class Race:
+    """A comparison on two cores: by time, cut at .9, with what people had kept and with it dropped.
+
+    The second process measures all baselines, and the pipeline with what people had dropped; this one measures the
+    pipeline with it kept, and is then free for other work until ``reports``.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        """Start the second process."""
+        self._progress = progress
+        self._aside = Aside(_others, progress=progress)
+        self._ours: Evaluation | None = None
+
+    def run(self, folder: Folder) -> None:
+        """Measure this process's share."""
+        self._ours = _evaluate(folder, "keep", (DEFAULT,), self._progress)
+
+    def reports(self) -> list[EvaluationReport]:
+        """Return both reports, once the second process is done."""
+        from inkling.evaluation.evaluate import summarise
+
+        others, dropped = self._aside.result()
+        if self._ours is None:
+            return [dropped]
+        ours, scenario = self._ours, self._ours.folds[0].train.scenario
+        return [summarise(ours.folds, [*others, *ours.trials], scenario, ours.spec), dropped]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._aside.stop()
 
 
-def _baselines(seen: Sequence[str], progress: Progress) -> list[Sequence[Trial]]:
-    """Run all baselines, each tuned on validation; the data is read again, since processes share none."""
+def _others(progress: Progress) -> tuple[list[Trial], EvaluationReport]:
+    """Measure what the second process has to; the data is read again, since processes share none."""
     from inkling import datasets
 
     folder = datasets.load(DATA)
     models = [_baseline(name) for name in BASELINES]
-    return [[_without_folds(trial) for trial in _evaluate(folder, how, models, progress).trials] for how in seen]
+    kept = _evaluate(folder, "keep", models, progress)
+    trials = [_without_folds(trial) for trial in kept.trials]
+    del kept
+    return trials, _evaluate(folder, "drop", [*models, DEFAULT], progress).report
 
 
 def _baseline(name: str) -> Contender:
@@ -69,7 +95,7 @@ def _without_folds(trial: Trial) -> Trial:
     return replace(trial, results=results)
 
 
-def _evaluate(folder: Folder, seen: str, models: Sequence[str | Contender], progress: Progress) -> Any:
+def _evaluate(folder: Folder, seen: str, models: Sequence[str | Contender], progress: Progress) -> Evaluation:
     from inkling import scenarios
     from inkling.evaluation.folder import evaluate_folder
     from inkling.protocol.spec import ProtocolSpec
@@ -79,10 +105,3 @@ def _evaluate(folder: Folder, seen: str, models: Sequence[str | Contender], prog
 
     spec = ProtocolSpec(split="time", seen=seen, ks=(10,), metrics=("ndcg", "recall"))
     return evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=models, run=Run(progress=told))
-
-
-def _joined(ours: Any, theirs: Sequence[Trial]) -> EvaluationReport:
-    from inkling.evaluation.evaluate import summarise
-
-    scenario = ours.folds[0].train.scenario
-    return summarise(ours.folds, [*theirs, *ours.trials], scenario, ours.spec)

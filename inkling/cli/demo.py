@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inkling.cli import _inputs, _lines, _screen
+from inkling.cli._race import DATA, Race
 from inkling.cli.fit import show_cleaning, show_fit, show_folder
 from inkling.core.run import Progress, Run
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from inkling.engine.engine import LocalEngine
+    from inkling.evaluation.output import EvaluationReport
     from inkling.events.folder import Folder
 
 EXAMPLES = "examples:\n  inkling demo\n  inkling demo --no-serve\n"
@@ -38,12 +42,14 @@ def run(args: argparse.Namespace) -> int:
         soft_wrap=True,
         markup=False,
     )
-    with _screen.progress() as progress:
+    with _screen.progress() as progress, Race(progress) as race:
         folder = _read(console, progress)
-        _measure(console, folder, progress)
+        race.run(folder)
         engine = _learn(folder, progress)
+        reports = race.reports()
+    _show(console, reports)
     with engine:
-        _keep(console, engine, args.out)
+        _keep(console, engine, reports, args.out)
         _use(console, engine, args)
         console.print(f"\n{time.perf_counter() - start:.0f} seconds in all.")
         if not args.no_serve:
@@ -53,7 +59,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(console: Console, progress: Progress) -> Folder:
     from inkling import datasets, scenarios
-    from inkling.cli._race import DATA
 
     folder = datasets.load(DATA, progress=progress)
     show_folder(console, folder)
@@ -63,15 +68,14 @@ def _read(console: Console, progress: Progress) -> Folder:
     return folder
 
 
-def _measure(console: Console, folder: Folder, progress: Progress) -> None:
-    from inkling.cli._race import race
+def _show(console: Console, reports: list[EvaluationReport]) -> None:
     from inkling.evaluation.table import render_table
 
-    for report in race(folder, progress):
+    for report in reports:
         console.print(render_table(report, metrics=COLUMNS))
         console.print()
     console.print(
-        "The baselines have the settings that won on validation among those that `inkling evaluate online-retail` tries.\n",
+        "The baselines have the settings that won on validation among those that `inkling evaluate` tries.\n",
         soft_wrap=True,
         markup=False,
     )
@@ -88,11 +92,13 @@ def _learn(folder: Folder, progress: Progress) -> LocalEngine:
     return open_engine(scenario=scenario).fit(folder, scenario=scenario, run=Run(progress=told))
 
 
-def _keep(console: Console, engine: LocalEngine, out: str) -> None:
+def _keep(console: Console, engine: LocalEngine, reports: list[EvaluationReport], out: str) -> None:
+    """Save the bundle, and beside it what was measured."""
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     engine.save(out)
+    Path(f"{out.rstrip('/')}.json").write_bytes(msgspec.json.format(msgspec.json.encode(reports), indent=2))
     show_fit(console, engine)
-    console.print(f"Saved as {out}.", markup=False)
+    console.print(f"Saved as {out}, and what was measured as {out.rstrip('/')}.json.", markup=False)
 
 
 def _use(console: Console, engine: LocalEngine, args: argparse.Namespace) -> None:

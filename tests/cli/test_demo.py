@@ -51,22 +51,29 @@ def test_somebody_is_known(bundle):
 
 
 def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
-    from inkling import datasets
+    from inkling import datasets, scenarios
     from inkling.cli import _race
     from inkling.evaluation.folder import evaluate_folder
     from inkling.events.folder import load_folder
     from inkling.protocol.spec import ProtocolSpec
 
-    def small(folder, progress):
-        from inkling import scenarios
+    class Small(_race.Race):
+        def __init__(self, progress):
+            self._aside = None
 
-        spec = ProtocolSpec(ks=(10,), n_resamples=50)
-        return [
-            evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=("popular", "semantic_basic")).report
-        ]
+        def run(self, folder):
+            spec = ProtocolSpec(ks=(10,), n_resamples=50)
+            models = ("popular", "semantic_basic")
+            self.found = evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=models).report
+
+        def reports(self):
+            return [self.found]
+
+        def __exit__(self, *_):
+            pass
 
     monkeypatch.setattr(datasets, "load", lambda name, **_: load_folder(shop))
-    monkeypatch.setattr(_race, "race", small)
+    monkeypatch.setattr(demo, "Race", Small)
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--no-serve"]) == 0
     told = capsys.readouterr().out
@@ -75,6 +82,8 @@ def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
     assert '"accepted":1' in told
     assert "seconds in all" in told
     assert (tmp_path / "out" / "demo" / "manifest.json").is_file()
+    (report,) = json.loads((tmp_path / "out" / "demo.json").read_bytes())
+    assert {model["name"] for model in report["models"]} == {"popular", "semantic_basic"}
 
 
 def test_it_says_where_to_look(bundle, capsys, monkeypatch):
