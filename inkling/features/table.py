@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import ConfigError, nearest
 from inkling.core.query import Query
 from inkling.features.activity import Activity
-from inkling.features.base import FeatureGroup, Moment
+from inkling.features.base import FeatureGroup, ItemFeatures, Moment
 from inkling.features.context import Context
 from inkling.features.links import Friends
 from inkling.features.loyalty import Loyalty
@@ -56,6 +57,7 @@ class FeatureTable:
                 raise ConfigError(f"There is no group of features named '{name}'.", hint=nearest(name, GROUPS))
         self.groups: list[FeatureGroup] = [GROUPS[name]() for name in groups]
         self._prepared: dict[str, _Prepared] = {}
+        self._lock = Lock()  # one thread moves the groups on while others ask
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all columns, in order."""
@@ -70,10 +72,11 @@ class FeatureTable:
 
     def update(self, events: Interactions) -> None:
         """Move on with further events."""
-        for group in self.groups:
-            group.update(events)
-        for prepared in self._prepared.values():
-            prepared.stale.update(events.item_rows.tolist())
+        with self._lock:
+            for group in self.groups:
+                group.update(events)
+            for prepared in self._prepared.values():
+                prepared.stale.update(events.item_rows.tolist())
 
     def compute(self, query: Query, items: Candidates) -> Candidates:
         """Return ``items`` with one float32 column a feature in ``fields``; NaN is unknown."""
@@ -93,17 +96,23 @@ class FeatureTable:
         now, n_items = int(moment.query.now[0]) if len(moment.query) else 0, moment.query.n_items
         if not isinstance(group, _BY_ITEM) or (len(moment.query) > 1 and (moment.query.now != now).any()):
             return group.compute(moment)
+        with self._lock:
+            prepared = self._up_to_date(group, n_items, now)
+            picked: F32 = prepared.table[:, moment.items.item_rows]
+        return picked
+
+    def _up_to_date(self, group: ItemFeatures, n_items: int, now: int) -> _Prepared:
         prepared = self._prepared.get(group.name)
         if prepared is None or prepared.table.shape[1] != n_items or not 0 <= now - prepared.now < _MINUTE_MS:
             everything = np.arange(n_items, dtype=np.int32)
             prepared = _Prepared(now, group.compute_items(everything, now), set())
             self._prepared[group.name] = prepared
         elif prepared.stale:
-            rows = np.array(sorted(prepared.stale), dtype=np.int32)
+            # An item may have come while this question was asked: it lies beyond the question's width.
+            rows = np.array(sorted(row for row in prepared.stale if row < n_items), dtype=np.int32)
             prepared.table[:, rows] = group.compute_items(rows, now)
             prepared.stale.clear()
-        picked: F32 = prepared.table[:, moment.items.item_rows]
-        return picked
+        return prepared
 
     def state(self) -> dict[str, Array]:
         """Return what was learned as arrays, named ``group.array``."""
