@@ -72,6 +72,7 @@ def test_a_store_is_learned_from(tmp_path, capsys, quick):
     ("words", "told"),
     [
         (["nowhere", "--out", "b"], "'nowhere' is neither a folder nor a known data set"),
+        (["beauty", "--out", "b"], "The data set 'beauty' is not bundled"),
         (["online-retial", "--out", "b"], "Did you mean 'online-retail'?"),
         (["SHOP", "--out", "b", "--set", "n_window=1"], "Did you mean 'n_windows'?"),
         (["SHOP", "--out", "b", "--set", "n_windows"], "expected key=value"),
@@ -84,6 +85,7 @@ def test_a_store_is_learned_from(tmp_path, capsys, quick):
 )
 def test_a_wrong_word_is_one_line(words, told, shop, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INKLING_DATA", raising=False)
     assert main(["fit", *(str(shop) if word == "SHOP" else word for word in words)]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert told in lines[-1]
