@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 
 from inkling.core.config import parse
+from inkling.core.dataset import Dataset
 from inkling.core.errors import NotFoundError, RequestError
 from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
@@ -74,8 +76,10 @@ class LocalEngine:
         self.pipeline.attach(self.views.catalog.mask)
         self._clock = LiveClock(self._clock_kind, self.scenario.time)
         self._commits = Committer(self._log, self._apply)
-        if bundle:
-            self._commits.version = bundle.reflects(self._log)
+        if bundle and (reflected := bundle.reflects(self._log)):
+            for block in takewhile(lambda block: block.version <= reflected, self._log.scan()):
+                self.views.remember(block)
+            self._commits.version = reflected
         self._commits.replay()
 
     # -- asking ---------------------------------------------------------------------------------------------------
@@ -409,19 +413,20 @@ class LocalEngine:
             run: Seed, threads, progress.
         """
         wanted = scenario or self.scenario
-        base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted), wanted)
+        until = self._commits.version  # what comes while the fit runs is applied on top of it
+        base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted, until), wanted)
         pipeline = _pipeline(wanted, settings or {})
         pipeline.fit(base, run or Run(), minutes=minutes)
-        made = Bundle.of(pipeline, base, wanted, reflects=self._commits.version if data is None else 0)
+        made = Bundle.of(pipeline, base, wanted, reflects=until if data is None else 0)
         if data is None:
             made.note(self._log)
         with self._lock:
             self._start(made, wanted)
         return self
 
-    def _own_data(self, scenario: Scenario) -> Any:
-        items = self.views.catalog.rows()
-        return from_log(self._log.scan(), items, scenario)
+    def _own_data(self, scenario: Scenario, until: int) -> Dataset:
+        blocks = takewhile(lambda block: block.version <= until, self._log.scan())
+        return from_log(blocks, self.views.catalog.rows(), self.views.people_rows(), scenario)
 
     def save(self, path: str | Path) -> str:
         """Write the bundle to a folder, whole or not at all; return its id.

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkling.core.dataset import Dataset
-from inkling.core.errors import DataError
+from inkling.core.errors import DataError, RequestError
 from inkling.core.scenario import Scenario
-from inkling.core.tables import CONTEXT_PREFIX, Events, Items
+from inkling.core.tables import CONTEXT_PREFIX, Events, Items, People
 from inkling.events.build import build_dataset
 from inkling.events.clean import clean_items, clean_part, clean_people, clean_rows
 from inkling.events.folder import Folder, load_folder
 from inkling.events.schema import apply_info
+from inkling.privacy.consent import Consent, may
 from inkling.stores.base import Changes
+from inkling.stores.moments import moment_ms
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,18 +42,39 @@ def prepare(data: str | Path | Folder, scenario: Scenario) -> tuple[Dataset, Sce
     return build_dataset(events, scenario, items=items, people=people, links=folder.links), scenario
 
 
-def from_log(blocks: Iterable[Changes], items: list[dict[str, Any]], scenario: Scenario) -> Dataset:
-    """Return what a log holds as a cleaned data set.
+def from_log(
+    blocks: Iterable[Changes], items: list[dict[str, Any]], people: list[dict[str, Any]], scenario: Scenario
+) -> Dataset:
+    """Return what a log holds as a cleaned data set, without the events whose use was forbidden when they came.
 
     Raises:
         DataError: There is no event in it.
     """
-    rows = [_flat(row) for block in blocks if block.kind == "events" for row in block.rows]
+    rows, owners = _events(blocks)
     if not rows:
         raise DataError("The log holds no events yet.", hint="Observe some, or fit on a data folder.")
+    for row in rows:
+        if "user_id" not in row and row.get("session_id") in owners:
+            row["user_id"] = owners[row["session_id"]]
     events, _ = clean_rows(Events(_frame(rows)), scenario)
     events, _ = clean_part(events, scenario)
-    return build_dataset(events, scenario, items=_items(items))
+    known = People(_table(people)) if people else None
+    return build_dataset(events, scenario, items=_items(items), people=known)
+
+
+def _events(blocks: Iterable[Changes]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the events that may be used, and whose each merged session is."""
+    consent = Consent()
+    rows: list[dict[str, Any]] = []
+    owners: dict[str, str] = {}
+    for block in blocks:
+        if block.kind == "merge":
+            owners |= {row["session_id"]: row["user_id"] for row in block.rows}
+        for row in block.rows if block.kind == "events" else ():
+            consent = consent.after(row)
+            if may(row, "use", consent):
+                rows.append(_flat(row))
+    return rows, owners
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +96,41 @@ def _items(rows: list[dict[str, Any]]) -> Items | None:
 
     if not rows:
         return None
-    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame = _table([{**row, "created_at": _moment(row.get("created_at"))} for row in rows])
+    frame = frame.with_columns(pl.col("created_at").cast(pl.Int64))
     if "categories" in frame.columns and frame["categories"].dtype == pl.String:
         frame = frame.with_columns(pl.col("categories").str.split("|"))
     return Items(frame)
+
+
+def _moment(value: Any) -> int | None:
+    """Return epoch milliseconds; None, as for an item that was always there, where nothing can be read."""
+    try:
+        return None if value is None else moment_ms(value, field="created_at")
+    except RequestError:
+        return None
+
+
+def _table(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows that came one by one as a table; where their types differ, texts or lists of texts hold them all."""
+    import polars as pl
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in names])
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    import polars as pl
+
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.String)
+    if kinds == {bool}:
+        return pl.Series(name, values, dtype=pl.Boolean)
+    if kinds <= {int, float}:
+        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+    if kinds & {list, tuple}:
+        lists = [[str(each) for each in value] if isinstance(value, (list, tuple)) else value for value in values]
+        full = [value if value is None or isinstance(value, list) else [str(value)] for value in lists]
+        return pl.Series(name, full, dtype=pl.List(pl.String))
+    return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)

@@ -71,6 +71,19 @@ class LiveViews:
                 self.contexts.pop(self.user_ids.row_of(row["user_id"]), None)
         return None
 
+    def remember(self, changes: Changes) -> None:
+        """Take from a block whose events a snapshot holds what the snapshot cannot hold: people, choices, merges."""
+        used = self._used(changes)
+        self.catalog.apply(used)
+        self.people.apply(used)
+        if changes.kind == "merge":
+            self.state.apply(changes)
+
+    def people_rows(self) -> list[dict[str, Any]]:
+        """Return the attributes of all people of whom something was said."""
+        known = ((user_id, self.people.get(row)) for row, user_id in enumerate(list(self.user_ids)))
+        return [{**attributes, "user_id": user_id} for user_id, attributes in known if attributes]
+
     def _used(self, changes: Changes) -> Changes:
         """Leave out what people do not allow to be used; a choice acts from its own place in the log."""
         if changes.kind != "events":

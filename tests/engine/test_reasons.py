@@ -16,7 +16,12 @@ def words(kind, *because, language="en"):
 
 
 def test_items_that_it_rests_on_are_named_by_their_titles():
-    grounds = [Because("follows", 1, 3.0), Because("text", 3, 2.0), Because("follows", 2, 1.0), Because("follows", 3, 0.5)]
+    grounds = [
+        Because("follows", 1, 3.0),
+        Because("text", 3, 2.0),
+        Because("follows", 2, 1.0),
+        Because("follows", 3, 0.5),
+    ]
     reason = words("follows", *grounds)
     assert reason.text == "Often comes after “red mug” and “tea pot”"
     assert reason.item_ids == ("1", "2", "3")

@@ -18,7 +18,9 @@ def one(**row):
 
 
 def test_a_good_row_is_normalised():
-    row = one(user_id=7, item_id="mug", value=2, context={"country": "FR", "n": 3, "none": None}, **{"context.device": "tv"})
+    row = one(
+        user_id=7, item_id="mug", value=2, context={"country": "FR", "n": 3, "none": None}, **{"context.device": "tv"}
+    )
     assert row.pop("event_id")
     assert row == {
         "user_id": "7",
@@ -47,7 +49,10 @@ def test_a_good_row_is_normalised():
         ({"user_id": "a", "item_id": "1", "value": float("nan")}, "value must be a finite number, this is 'nan'"),
         ({"user_id": "a", "item_id": "1", "value": True}, "value must be a finite number, this is 'True'"),
         ({"user_id": "a", "item_id": "1", "value": 10**400}, "value must be a finite number"),
-        ({"user_id": "a", "item_id": "1", "context": [1]}, "context must be an object of names and values, this is list"),
+        (
+            {"user_id": "a", "item_id": "1", "context": [1]},
+            "context must be an object of names and values, this is list",
+        ),
         ({"user_id": "a", "item_id": "1", "timestamp": "soon"}, "timestamp 'soon' is not ISO 8601. For example 2026"),
         ({"user_id": "a", "item_id": "1", "timestamp": 1e15}, "timestamp 1000000000000000.0 is out of range"),
         ({"user_id": "a", "item_id": "1", "timestamp": 10**400}, "is out of range"),

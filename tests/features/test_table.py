@@ -150,7 +150,7 @@ def test_training_and_serving_compute_the_same(toys, rows):
         engine.put_items([{"item_id": f"i{n}", "categories": ["a", "b"][: n % 3]} for n in ITEMS])
         for event in events:
             engine.observe([event])
-        data = from_log(engine._log.scan(), engine.views.catalog.rows(), scenario)
+        data = from_log(engine._log.scan(), engine.views.catalog.rows(), [], scenario)
         table = FeatureTable(names).fit(data)
         users = sorted({row["user_id"] for row in events})
         query = data.query(data.user_ids.rows(users))
