@@ -26,6 +26,7 @@ OPINION = "says_"
 RANK = "rank_"
 _BLOCK_CELLS = 8_000_000
 _MINUTE_MS = 60_000
+_A_WORD = np.float32(0.01)  # members without weight are a source where no other speaks for an item
 
 
 class MemberConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,11 +89,11 @@ class Recall:
             block = range(begin, min(begin + size, len(query)))
             part = query if len(block) == len(query) else query.take(block)
             parts += self._block(part, weights, limit)
-        return _gather(parts, tuple(self.members))
+        return _gather(parts, tuple(self.members), self._power(weights))
 
     def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
         opinions = self._opinions(query)
-        power = np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
+        power = self._power(weights)
         out = []
         for person in range(len(query)):
             mine = opinions[:, person]
@@ -103,9 +104,13 @@ class Recall:
                 best = np.argpartition(-says.sum(axis=0), limit - 1)[:limit]
                 rows, says = rows[best], says[:, best]
             fused = power @ says
-            order = np.argsort(-fused, kind="stable")
+            # A person unknown to all members with a weight is still told what the others, such as popularity, say.
+            order = np.lexsort((-says.sum(axis=0), -fused))
             out.append((rows[order], fused[order], says[:, order]))
         return out
+
+    def _power(self, weights: Mapping[str, float]) -> F32:
+        return np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
 
     def _opinions(self, query: Query) -> F32:
         """Return (members, B, n_items)."""
@@ -216,13 +221,18 @@ def _favourites(opinions: F32, query: Query) -> F32:
     return best
 
 
-def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...]) -> Candidates:
+def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...], power: F32) -> Candidates:
+    """Return candidates whose source is the member that speaks loudest for them, by weight and opinion."""
     offsets = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum([len(rows) for rows, _, _ in parts], out=offsets[1:])
     if not parts:
         return Candidates.empty(0)
     rows, fused, says = parts[0] if len(parts) == 1 else _joined(parts)
-    sources: I8 = says.argmax(axis=0).astype(np.int8) if len(names) else np.zeros(len(rows), dtype=np.int8)
+    sources: I8 = (
+        (says * (power + _A_WORD)[:, None]).argmax(axis=0).astype(np.int8)
+        if len(names)
+        else np.zeros(len(rows), dtype=np.int8)
+    )
     fields = {OPINION + name: says[slot] for slot, name in enumerate(names)}
     return Candidates(offsets, rows, fused, sources, names or ("",), fields)
 
