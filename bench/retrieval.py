@@ -15,6 +15,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def main(names: Sequence[str]) -> None:
         start = time.process_time()
         model = build(name, settings).fit(data, Run())
         fit_s = time.process_time() - start
-        scores, found = median_us(model.scores, asked), median_us(lambda query, m=model: m.retrieve(query, K), asked)
+        scores, found = median_us(model.scores, asked), median_us(partial(model.retrieve, k=K), asked)
         size = sum(array.nbytes for array in model.state().values()) / 1e6
         print(f"{label:20} {fit_s:7.2f} {scores:10.0f} {found:12.0f} {size:9.1f}", flush=True)
 
