@@ -1,0 +1,37 @@
+"""One reader for a whole pipeline: each text is read once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inkling.core.errors import ConfigError
+from inkling.core.run import Run
+from inkling.encoders.hashing import HashingEncoder
+from inkling.engine.texts import TextReader
+
+
+def test_it_reads_as_its_encoder_does_and_each_text_once(monkeypatch):
+    read = []
+    plain = HashingEncoder.encode
+
+    def noted(self, texts):
+        read.extend(texts)
+        return plain(self, texts)
+
+    monkeypatch.setattr(HashingEncoder, "encode", noted)
+    reader = TextReader("hashing")
+    first = reader.encode(["red mug", "tea", "red mug"])
+    second = reader.encode(["tea", "lamp"])
+    assert sorted(read) == ["lamp", "red mug", "tea"]
+    np.testing.assert_array_equal(first, plain(HashingEncoder(), ["red mug", "tea", "red mug"]))
+    np.testing.assert_array_equal(second[0], first[1])
+    assert reader.encode([]).shape == (0, reader.dim)
+    assert first.dtype == np.float32
+
+
+def test_it_is_opened_when_first_needed():
+    reader = TextReader("no such encoder")
+    reader.use(Run())
+    with pytest.raises(ConfigError, match="no encoder named 'no such encoder'"):
+        reader.encode(["a"])
