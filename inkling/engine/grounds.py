@@ -28,6 +28,7 @@ _GROUPS = (
 )
 _KINDS = {"price": "", "person": ""}
 _MAX_GROUNDS = 5
+_CLEAR, _HEARD = 0.4, 0.5  # a cosine of .4 is all that was asked for; below half of it the words are not the reason
 _MAX_ASKED = 3  # so many of the strongest members are asked for their grounds
 
 
@@ -69,6 +70,16 @@ def _explained(
     because = _strongest([ground for found in grounds.values() for ground in found])
     features = {name: float(column[at]) for name, column in items.fields.items() if not name.startswith((RANK, "_"))}
     return Explanation(_kind(parts, grounds, members, had=row in had), because, _shares(parts), features)
+
+
+def asked_for(found: Explanation, cosine: float) -> Explanation:
+    """Return an explanation beside what was asked for in words: near words lead, the person's own signals follow."""
+    share = min(max(cosine, 0.0) / _CLEAR, 1.0)
+    if share < _HEARD:
+        return found
+    rest = {name: round(value * (1 - share), 4) for name, value in found.contributions.items()}
+    features = {"query_cosine": cosine, **found.features}
+    return Explanation("query", found.because, {"query": round(share, 4), **rest}, features)
 
 
 def _parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from inkling.ranking import RANKERS
 from inkling.ranking.base import Ranker
 
 LEAST_GAIN = 0.015
+_QUICK_TREES = 30
+_MAX_PEOPLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,6 @@ class Choice:
     """Slope and intercept from a score to a probability."""
     validation: dict[str, float]
     """NDCG@10 of each order, out of window."""
-    dropped: tuple[str, ...] = ()
-    """Members that add nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +44,52 @@ class Orders:
 
     wanted: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]]
-    keep_always: frozenset[str]
-    """Members that stay even where they add nothing on validation: they serve new items, new people and free text."""
 
-    def choose(self, past: Sequence[Judged], names: Sequence[str], run: Run) -> Choice:
-        """Choose the order, leave out the members that it does not need, and teach it all windows.
+    def superfluous(self, newest: Judged, names: Sequence[str], run: Run) -> tuple[str, ...]:
+        """Return members without weight in the fusion whose columns bring a ranker next to nothing either.
+
+        Asked of the newest window before the older ones are looked at, so that nothing is spent on such members there.
+        """
+        thin = choose.thin([newest], _MAX_PEOPLE)
+        weights = choose.fusion_weights(thin, names)
+        gains: dict[str, float] = {}
+        if "gbdt" in self.wanted:
+            settings = {**self.settings.get("gbdt", {}), "trees": _QUICK_TREES}
+            gains = shares(new_ranker("gbdt", settings).fit(choose.pooled(thin), run))
+
+        def useless(name: str) -> bool:
+            gain = gains.get(OPINION + name, 0.0) + gains.get(RANK + name, 0.0)
+            return weights.get(name, 0.0) == 0 and gain < LEAST_GAIN
+
+        return tuple(name for name in names if useless(name))
+
+    def choose(self, past: Sequence[Judged], names: Sequence[str], run: Run, *, deadline: float) -> Choice:
+        """Choose the order and teach it all windows.
 
         Args:
             past: Windows, each with the candidates of the same members.
             names: The members.
             run: Seed, threads, progress.
+            deadline: What ``time.perf_counter`` may not pass by much: orders that would begin later are not tried.
         """
         weights = choose.fusion_weights(choose.thin(past), names)
         found: dict[str, float] = {}
-        gains: dict[str, Mapping[str, float]] = {}
         for order in run.track(self.wanted, "choosing an order", total=len(self.wanted)):
-            found[order], gains[order] = self._out_of_window(order, past, names, run)
-        best = max(self.wanted, key=lambda order: found[order])
-        dropped = self._superfluous(best, weights, gains[best], names)
-        past = [_without(window, dropped) for window in past]
-        kept = {name: weight for name, weight in weights.items() if name not in dropped}
+            if not found or time.perf_counter() < deadline:
+                found[order] = self._out_of_window(order, past, names, run)
+        best = max(found, key=lambda order: found[order])
         ranker = None if best == "fused" else self._new(best).fit(choose.pooled(past), run)
         scores = [
-            choose.fused(window.items, kept) if ranker is None else flat_scores(ranker, window.data.query, window.items)
+            choose.fused(window.items, weights)
+            if ranker is None
+            else flat_scores(ranker, window.data.query, window.items)
             for window in past
         ]
         curve = choose.calibrate(np.concatenate(scores), np.concatenate([window.data.labels for window in past]))
-        return Choice(best, kept, ranker, curve, found, dropped)
+        return Choice(best, weights, ranker, curve, found)
 
-    def _superfluous(
-        self, order: str, weights: Mapping[str, float], gains: Mapping[str, float], names: Sequence[str]
-    ) -> tuple[str, ...]:
-        """Return members without weight in the fusion, or whose columns bring the ranker next to nothing."""
-
-        def useless(name: str) -> bool:
-            gain = gains.get(OPINION + name, 0.0) + gains.get(RANK + name, 0.0)
-            return gain < LEAST_GAIN if order != "fused" else weights.get(name, 0.0) == 0
-
-        return tuple(name for name in names if name not in self.keep_always and useless(name))
-
-    def _out_of_window(
-        self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run
-    ) -> tuple[float, dict[str, float]]:
-        """Return NDCG@10 where even windows are ordered by what odd ones taught and the other way round, and gains.
+    def _out_of_window(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> float:
+        """Return NDCG@10 where even windows are ordered by what odd ones taught and the other way round.
 
         With one window only, its people are halved instead.
         """
@@ -93,24 +97,19 @@ class Orders:
             people = np.arange(len(past[0].items))
             past = [choose.part(past[0], people[people % 2 == half]) for half in (0, 1)]
         scores: list[F32] = [np.empty(0, dtype=np.float32)] * len(past)
-        gains: dict[str, float] = {}
         for half in (0, 1):
-            taught, found = self._teach(order, past[1 - half :: 2], names, run)
-            for name, gain in found.items():
-                gains[name] = gains.get(name, 0.0) + gain / 2
+            taught = self._teach(order, past[1 - half :: 2], names, run)
             for at in range(half, len(past), 2):
                 scores[at] = taught(past[at])
-        return choose.mean_ndcg(past, scores), gains
+        return choose.mean_ndcg(past, scores)
 
-    def _teach(
-        self, order: str, windows: Sequence[Judged], names: Sequence[str], run: Run
-    ) -> tuple[Callable[[Judged], F32], Mapping[str, float]]:
-        """Return what orders a window after learning from others, and each column's share of the gain."""
+    def _teach(self, order: str, windows: Sequence[Judged], names: Sequence[str], run: Run) -> Callable[[Judged], F32]:
+        """Return what orders a window after learning from others."""
         if order == "fused":
             weights = choose.fusion_weights(choose.thin(windows), names)
-            return lambda window: choose.fused(window.items, weights), {}
+            return lambda window: choose.fused(window.items, weights)
         ranker = self._new(order).fit(choose.pooled(windows), run)
-        return lambda window: flat_scores(ranker, window.data.query, window.items), shares(ranker)
+        return lambda window: flat_scores(ranker, window.data.query, window.items)
 
     def _new(self, order: str) -> Ranker:
         return new_ranker(order, self.settings.get(order, {}))
@@ -140,7 +139,8 @@ def flat_scores(ranker: Ranker, query: Query, items: Candidates) -> F32:
     return scores
 
 
-def _without(window: Judged, dropped: Sequence[str]) -> Judged:
+def without(window: Judged, dropped: Sequence[str]) -> Judged:
+    """Return a window without the columns of some members."""
     gone = {start + name for name in dropped for start in (OPINION, RANK)}
     fields = {name: column for name, column in window.items.fields.items() if name not in gone}
     return replace(window, data=replace(window.data, candidates=replace(window.items, fields=fields)))

@@ -12,7 +12,7 @@ from inkling.core.jagged import Jagged
 from inkling.core.run import Run
 
 SHARE = 0.9
-MAX_PEOPLE = 1000
+MAX_PEOPLE = 800
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
-from inkling.engine.grounds import explanations
-from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares
+from inkling.engine.grounds import asked_for, explanations
+from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares, without
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
 from inkling.engine.recall import OPINION, RANK, MemberConfig, Recall, labels_of
+from inkling.engine.said import Said
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.windows import Window, windows
@@ -32,6 +33,7 @@ from inkling.features.table import GROUPS, FeatureTable
 from inkling.kernels.jagged import reciprocal_ranks
 from inkling.ranking.base import RankingSet
 from inkling.retrieval.base import Similar
+from inkling.retrieval.semantic import Semantic, SemanticConfig
 
 _LINEAR = {"max_items": 2500, "neighbours": 100, "max_events": 200}
 MEMBERS: dict[str, MemberConfig] = {
@@ -50,6 +52,7 @@ MEMBERS: dict[str, MemberConfig] = {
     "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
 }
+_MORE_BY_TEXT = 100
 TREES: dict[str, Any] = {"trees": 60, "learning_rate": 0.1, "leaves": 16, "feature_share": 0.6, "row_share": 1.0}
 _ORDERS = ("fused", "linear", "gbdt")
 
@@ -63,11 +66,11 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """How many candidates of a person are ranked."""
     order: Literal["auto", "fused", "linear", "gbdt"] = "auto"
     """What orders the candidates; auto takes the best on validation."""
-    n_windows: int = 4
+    n_windows: int = 3
     """How many windows of the past teach the order."""
     features: tuple[str, ...] = tuple(GROUPS)
     """Groups of features that a ranker reads."""
-    linear: dict[str, Any] = {}
+    linear: dict[str, Any] = msgspec.field(default_factory=lambda: {"pairs": 4})
     """Settings of the linear ranker."""
     gbdt: dict[str, Any] = msgspec.field(default_factory=lambda: dict(TREES))
     """Settings of the boosted trees."""
@@ -92,7 +95,10 @@ class Default:
         self._reader = TextReader(self.config.encoder)
         self._recall = Recall.of(self.config.members, encoder=self._reader)
         self._features = FeatureTable(self.config.features)
+        self._said = Said(Semantic(SemanticConfig(encoder=self.config.encoder), encoder=self._reader))
         self._choice = Choice("fused", {}, None, (1.0, 0.0), {})
+        self._members: dict[str, MemberConfig] = dict(self.config.members)
+        self._dropped: tuple[str, ...] = ()
         self._report = PipelineReport()
         self._shown = Shown(self.scenario, diversity=self.config.diversity)
 
@@ -113,27 +119,45 @@ class Default:
         self._reader.use(run)
         self.scenario = data.scenario
         self._shown = Shown(self.scenario, diversity=self.config.diversity)
-        deadline = start + minutes * 60 if minutes > 0 else float("inf")
-        past = self._past(windows(data, self.config.n_windows, run), run, deadline)
-        self._choose(past, run)
+        limit = minutes * 60 if minutes > 0 else float("inf")
+        past = self._past(windows(data, self.config.n_windows, run), run, start + 0.4 * limit)
+        self._choose(past, run, start + 0.6 * limit)
         run.progress("learning from everything", 0, 1)
         seconds = self._recall.fit(data, run)
         self._features.fit(data)
+        self._said.semantic.fit(data, run)
         run.progress("learning from everything", 1, 1)
         self._tell(past, seconds, data, time.perf_counter() - start)
         return self
 
     def _past(self, found: Sequence[Window], run: Run, deadline: float) -> list[choose.Judged]:
-        """Return each window's labelled candidates, by members and features that knew nothing of the window."""
+        """Return each window's labelled candidates, by members and features that knew nothing of the window.
+
+        The newest window shows which members add nothing here; they are left out from then on.
+        """
         past: list[choose.Judged] = []
+        self._members, self._dropped = dict(self.config.members), ()
         for window in run.track(found, "learning from the past", total=len(found)):
             if past and time.perf_counter() > deadline:
                 break
             past.append(self._judge(window, run))
+            if len(past) == 1:
+                past = [self._prune(past[0], run)]
         return past
 
+    def _prune(self, newest: choose.Judged, run: Run) -> choose.Judged:
+        names = [name for name in self._members if OPINION + name in newest.items.fields]
+        found = self._orders().superfluous(newest, names, run)
+        self._dropped = tuple(name for name in found if name not in self.config.keep_always)
+        self._members = {name: member for name, member in self._members.items() if name not in self._dropped}
+        return without(newest, self._dropped)
+
+    def _orders(self) -> Orders:
+        wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
+        return Orders(wanted, {"gbdt": self.config.gbdt, "linear": self.config.linear})
+
     def _judge(self, window: Window, run: Run) -> choose.Judged:
-        recall = Recall.of(self.config.members, encoder=self._reader)
+        recall = Recall.of(self._members, encoder=self._reader)
         recall.fit(window.train, run)
         features = FeatureTable(self.config.features).fit(window.train)
         query = self._limited(window.train.query(window.user_rows))
@@ -143,15 +167,23 @@ class Default:
         labels = labels_of(items, targets, query.n_items)
         return choose.judged(RankingSet(query, items, labels), window.targets)
 
-    def _choose(self, past: list[choose.Judged], run: Run) -> None:
-        """Take weights and the order from validation, and leave out the members that it does not need."""
-        self._choice = Choice("fused", dict.fromkeys(self.config.members, 1.0), None, (1.0, 0.0), {})
+    def _choose(self, past: list[choose.Judged], run: Run, deadline: float) -> None:
+        """Take weights and the order from validation."""
+        names = [name for name in self._members if all(OPINION + name in window.items.fields for window in past)]
+        self._choice = Choice("fused", dict.fromkeys(names, 1.0), None, (1.0, 0.0), {})
         if past:
-            wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
-            settings = {"gbdt": self.config.gbdt, "linear": self.config.linear}
-            names = [name for name in self.config.members if all(OPINION + name in w.items.fields for w in past)]
-            self._choice = Orders(wanted, settings, frozenset(self.config.keep_always)).choose(past, names, run)
-            self._recall.keep_only(list(self._choice.weights))
+            self._choice = self._orders().choose(past, names, run, deadline=deadline)
+        self._recall.keep_only(names)
+
+    def refit(self, data: Dataset, run: Run) -> Self:
+        """Learn members and features from newer data, with the order that an earlier fit chose."""
+        run.progress("learning from everything", 0, 1)
+        self._reader.use(run)
+        self._recall.fit(data, run)
+        self._features.fit(data)
+        self._said.semantic.fit(data, run)
+        run.progress("learning from everything", 1, 1)
+        return self
 
     def _tell(self, past: list[choose.Judged], seconds: Mapping[str, float], data: Dataset, fit_s: float) -> None:
         whole = choose.mean_fused(past, self._choice.weights)
@@ -170,7 +202,7 @@ class Default:
                     f"fitted in {seconds[name]:.1f} s",
                 )
             )
-        unneeded = (f"{name}: adds nothing on validation" for name in self._choice.dropped)
+        unneeded = (f"{name}: adds nothing on validation" for name in self._dropped)
         self._report = PipelineReport(
             {"fused_in_sample": whole, **self._choice.validation},
             self._choice.order,
@@ -192,15 +224,21 @@ class Default:
 
     def recommend(self, query: Query, k: int, trace: Trace) -> Candidates:
         """Return each person's first k."""
+        limit = max(self.config.n_candidates, k)
         with trace.stage("recall"):
             limited = self._limited(query)
-            items = self._recall.candidates(limited, self._choice.weights, limit=max(self.config.n_candidates, k))
+            items = self._recall.candidates(limited, self._choice.weights, limit=limit)
+            if query.texts:
+                asked = self._said.asked(limited, items)
+                items = self._recall.candidates(asked, self._choice.weights, limit=limit + _MORE_BY_TEXT)
         with trace.stage("features"):
             if self._choice.order != "fused":
                 items = _ranked_fields(self._features.compute(limited, items))
         with trace.stage("rank"):
             scores = self._probability(self._scores(limited, items))
             items = replace(items, fields={}).with_scores(scores)
+            if query.texts:
+                items = self._said.joined(limited, items)
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
 
@@ -265,7 +303,11 @@ class Default:
         order = np.argsort(items.item_rows)
         flat = order[np.searchsorted(items.item_rows[order], item_rows)]
         picked = items.select(flat, np.array([0, len(flat)], dtype=np.int64))
-        return explanations(self._recall.members, self._choice.weights, self._choice.ranker, asked, picked)
+        found = explanations(self._recall.members, self._choice.weights, self._choice.ranker, asked, picked)
+        if not query.texts:
+            return found
+        near = self._said.cosines(query, np.zeros(len(item_rows), dtype=np.int64), item_rows)
+        return [asked_for(one, float(cosine)) for one, cosine in zip(found, near, strict=True)]
 
     # -- keeping up -----------------------------------------------------------------------------------------------
 
@@ -278,7 +320,9 @@ class Default:
         """Read new or changed items."""
         texts = [item_text([item.get(column) for column in TEXT_COLUMNS]) for item in items]
         if any(texts):
-            self._recall.put_items(item_rows, self._reader.encode(texts))
+            vectors = self._reader.encode(texts)
+            self._recall.put_items(item_rows, vectors)
+            self._said.semantic.put_items(item_rows, vectors)
 
     def report(self) -> PipelineReport:
         """Return what the fit chose and why."""
@@ -292,6 +336,7 @@ class Default:
             f"member.{name}": member.state() for name, member in self._recall.members.items()
         }
         arrays["features"] = self._features.state()
+        arrays["said"] = self._said.semantic.state()
         if self._choice.ranker is not None:
             arrays["ranker"] = self._choice.ranker.state()
         settings = {
@@ -312,6 +357,7 @@ class Default:
             if f"member.{name}" in state.arrays
         }
         self._features.load_state(state.arrays["features"])
+        self._said.semantic.load_state(state.arrays["said"])
         order, (slope, intercept) = str(saved["order"]), saved["curve"]
         settings = self.config.gbdt if order == "gbdt" else self.config.linear
         ranker = None if order == "fused" else new_ranker(order, settings).load_state(state.arrays["ranker"])
