@@ -34,7 +34,9 @@ def main() -> None:
         folder = Path(place) / "shop"
         folder.mkdir()
         write_folder(folder)
-        engine = inkling.open().fit(folder, scenario=scenarios.load("retail"), settings={"n_windows": 1})
+        engine = inkling.open().fit(
+            folder, scenario=scenarios.load("retail"), settings={"n_windows": 1, "order": "fused"}
+        )
         print("chosen order:", engine.pipeline.report().chosen)
         print("u0 likes red:", engine.recommend("u0", k=4).item_ids)
         engine.save(Path(place) / "bundle")
