@@ -21,6 +21,7 @@ from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
+from inkling.engine.beside import placed
 from inkling.engine.grounds import asked_for, explanations
 from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares, without
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
@@ -262,10 +263,11 @@ class Default:
         return chance
 
     def score(self, query: Query, items: Jagged) -> F32:
-        """Return the probability (N,) that a person takes an item, in the order of ``items``."""
+        """Return the probability (N,) that a person takes an item, in the order of ``items``, as if each came alone."""
+        beside = self._recall.candidates(self._limited(query), self._choice.weights, limit=self.config.n_candidates)
         asked = replace(query, candidates=items, exclude=None, allowed=None)
         found = self._recall.candidates(asked, self._choice.weights, limit=max(len(items.values), 1))
-        found = _ranked_fields(self._features.compute(asked, found))
+        found = self._features.compute(asked, placed(found, _ranked_fields(beside)))
         chance = self._probability(self._scores(asked, found))
         n_items = query.n_items
         order = np.argsort(found.segment_rows * n_items + found.item_rows)
