@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkling.core.errors import InklingError
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
 _PYTHON = """\
 import inkling
 
-engine = inkling.open(bundle={bundle!r})
-for item in engine.recommend({user!r}, k=5).items:
+engine = inkling.open(bundle={bundle})
+for item in engine.recommend({user}, k=5).items:
     print(item.item_id, engine.get_item(item.item_id)["title"], round(item.score, 3), item.source)
 
-engine.observe([{{"user_id": {user!r}, "item_id": {item!r}, "event": "purchase"}}])
-print(engine.recommend({user!r}, k=5).item_ids)
+engine.observe([{{"user_id": {user}, "item_id": {item}, "event": "purchase"}}])
+print(engine.recommend({user}, k=5).item_ids)
 print(engine.recommend(text="red mug", k=3).item_ids)
 """
 
 
 def python_lines(bundle: str, user: str, item: str) -> str:
     """Return the lines of Python that use a bundle."""
-    return _PYTHON.format(bundle=bundle, user=user, item=item)
+    return _PYTHON.format(bundle=json.dumps(bundle), user=json.dumps(user), item=json.dumps(item))
 
 
 def run_python(lines: str) -> str:
@@ -99,9 +98,3 @@ def somebody(engine: LocalEngine) -> str:
     np.maximum.at(last, data.interactions.user_rows, data.interactions.ts)
     fitting = (counts >= 30) & (counts <= 150)
     return data.user_ids.id_of(int(np.argmax(np.where(fitting, last, 0) if fitting.any() else counts)))
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as one would type it: relative where it lies below the current folder."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -77,7 +77,7 @@ def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--no-serve"]) == 0
     told = capsys.readouterr().out
-    assert "engine = inkling.open(bundle='out/demo')" in told
+    assert 'engine = inkling.open(bundle="out/demo")' in told
     assert "/v1/events" in told
     assert '"accepted":1' in told
     assert "seconds in all" in told

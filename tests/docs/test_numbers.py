@@ -51,3 +51,4 @@ def test_both_languages_tell_the_same_numbers(script):
         rows = [line for line in marked.splitlines() if line.startswith(("| **", "| ")) and not re.search("NDCG", line)]
         found.append([re.findall(r"\d+\.\d+", row) for row in rows])
     assert found[0] == found[1]
+    assert len(found[0]) == 14
