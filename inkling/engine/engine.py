@@ -22,12 +22,13 @@ from inkling.core.scenario import Scenario
 from inkling.engine import asking
 from inkling.engine.base import Accepted, Ask, Receipt, Row
 from inkling.engine.bundle import ERASED, Bundle
-from inkling.engine.clock import ClockName, LiveClock
+from inkling.engine.clock import ClockName
 from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.learning import from_log, prepare
 from inkling.engine.live import LiveViews
 from inkling.engine.pipeline import PIPELINES, Pipeline, Trace
+from inkling.engine.serving import Serving
 from inkling.engine.wire import check_events, check_rows
 from inkling.events.build import ANONYMOUS
 from inkling.events.folder import Folder
@@ -64,23 +65,33 @@ class LocalEngine:
         self._start(bundle, scenario or Scenario())
 
     def _start(self, bundle: Bundle | None, scenario: Scenario) -> None:
-        """Build views and pipeline anew from a bundle and the log."""
-        self.bundle = bundle
-        self.scenario = bundle.scenario if bundle else scenario
-        self.views = LiveViews(self.scenario)
-        if bundle:
-            self.views.load(bundle.base)
-        self.pipeline: Pipeline = (
-            bundle.pipeline() if bundle else PIPELINES.get("semantic_basic")(scenario=self.scenario)
-        )
-        self.pipeline.attach(self.views.catalog.mask)
-        self._clock = LiveClock(self._clock_kind, self.scenario.time)
-        self._commits = Committer(self._log, self._apply)
-        if bundle and (reflected := bundle.reflects(self._log)):
-            for block in takewhile(lambda block: block.version <= reflected, self._log.scan()):
-                self.views.remember(block)
-            self._commits.version = reflected
-        self._commits.replay()
+        """Serve a bundle, or nothing yet, from now on."""
+        self._serving = Serving.of(self._log, bundle, scenario, self._clock_kind)
+        self._commits.replay()  # what was written through the one before, while this one was being built
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """Return the bundle that is served; None before the first fit."""
+        return self._serving.bundle
+
+    @property
+    def scenario(self) -> Scenario:
+        """Return what the business wants."""
+        return self._serving.scenario
+
+    @property
+    def views(self) -> LiveViews:
+        """Return what is known at this moment."""
+        return self._serving.views
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Return what answers."""
+        return self._serving.pipeline
+
+    @property
+    def _commits(self) -> Committer:
+        return self._serving.commits
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -112,20 +123,21 @@ class LocalEngine:
     def _answer(self, questions: list[Ask]) -> list[Recommendation]:
         for question in questions:
             asking.check(question)
+        serving = self._serving  # the same one throughout, whatever is swapped meanwhile
         if (newest := max(question.min_version or 0 for question in questions)) > 0:
-            self._commits.reach(newest)
-        trace, version = Trace(), self._commits.version
-        now_ms = self.now_ms()
+            serving.commits.reach(newest)
+        trace, version = Trace(), serving.commits.version
+        now_ms = serving.now_ms()
         k = max(question.k for question in questions)
         with trace.stage("state"):
-            query = asking.query_of(self._inside(questions), self.views, self.pipeline, now_ms=now_ms)
-        found = self.pipeline.recommend(query, k, trace)
+            query = asking.query_of(self._inside(questions), serving.views, serving.pipeline, now_ms=now_ms)
+        found = serving.pipeline.recommend(query, k, trace)
         with trace.stage("answer"):
-            lines = asking.lines_of(questions, query, found, self.views, self.pipeline)
+            lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
         share = 1 / len(questions)
         timings = {stage: round(ms * share, 4) for stage, ms in trace.timings_ms.items()}
         answers = [
-            Recommendation(asking.new_id(), line[: question.k], version, self.bundle_name, "", timings)
+            Recommendation(asking.new_id(), line[: question.k], version, serving.bundle_name, "", timings)
             for question, line in zip(questions, lines, strict=True)
         ]
         for question, answer in zip(questions, answers, strict=True):
@@ -158,16 +170,19 @@ class LocalEngine:
             RequestError: k is out of range.
         """
         asking.check(Ask(history=(), k=k))
-        trace, row = Trace(), self._item_row(item_id)
+        serving, trace = self._serving, Trace()
+        row = _item_row(serving.views, item_id)
         with trace.stage("similar"):
-            found = self.pipeline.similar(
-                np.array([row], dtype=np.int32), k, allowed=self.views.available(self.now_ms())
+            found = serving.pipeline.similar(
+                np.array([row], dtype=np.int32), k, allowed=serving.views.available(serving.now_ms())
             )
         items = tuple(
-            RecommendedItem(self.views.item_ids.id_of(other), round(score, 6), found.source_of(position))
+            RecommendedItem(serving.views.item_ids.id_of(other), round(score, 6), found.source_of(position))
             for position, (other, score) in enumerate(zip(found.item_rows.tolist(), found.scores.tolist(), strict=True))
         )
-        return Recommendation(asking.new_id(), items, self.version, self.bundle_name, "", trace.timings_ms)
+        return Recommendation(
+            asking.new_id(), items, serving.commits.version, serving.bundle_name, "", trace.timings_ms
+        )
 
     def score(self, user_id: str, item_ids: Sequence[str]) -> list[float]:
         """Return, for each item, the probability of the target event (or the rating, as the scenario says).
@@ -175,10 +190,11 @@ class LocalEngine:
         Raises:
             NotFoundError: An item is unknown.
         """
-        rows = [self._item_row(item_id) for item_id in item_ids]
+        serving = self._serving
+        rows = [_item_row(serving.views, item_id) for item_id in item_ids]
         asked = self._inside([Ask(user_id=user_id)])
-        query = asking.query_of(asked, self.views, self.pipeline, now_ms=self.now_ms())
-        scores: list[float] = self.pipeline.score(query, Jagged.from_lists([rows])).tolist()
+        query = asking.query_of(asked, serving.views, serving.pipeline, now_ms=serving.now_ms())
+        scores: list[float] = serving.pipeline.score(query, Jagged.from_lists([rows])).tolist()
         return [round(score, 6) for score in scores]
 
     def explain(self, user_id: str, item_id: str) -> dict[str, Any]:
@@ -187,10 +203,11 @@ class LocalEngine:
         Raises:
             NotFoundError: The item is unknown.
         """
-        row = self._item_row(item_id)
+        serving = self._serving
+        row = _item_row(serving.views, item_id)
         asked = self._inside([Ask(user_id=user_id)])
-        query = asking.query_of(asked, self.views, self.pipeline, now_ms=self.now_ms())
-        found = self.pipeline.explain(query, np.array([row], dtype=np.int32))[0]
+        query = asking.query_of(asked, serving.views, serving.pipeline, now_ms=serving.now_ms())
+        found = serving.pipeline.explain(query, np.array([row], dtype=np.int32))[0]
         return {
             "user_id": user_id,
             "item_id": item_id,
@@ -198,7 +215,7 @@ class LocalEngine:
             "because": [
                 {
                     "kind": g.kind,
-                    "item_id": self.views.item_ids.id_of(g.item_row) if g.item_row >= 0 else None,
+                    "item_id": serving.views.item_ids.id_of(g.item_row) if g.item_row >= 0 else None,
                     "weight": g.weight,
                 }
                 for g in found.because
@@ -246,7 +263,7 @@ class LocalEngine:
         Raises:
             NotFoundError: There is no such item.
         """
-        self._item_row(item_id)
+        _item_row(self.views, item_id)
         return self._commits.commit(Changes("patch_items", ({**changes, "item_id": item_id},)))
 
     def patch_user(self, user_id: str, changes: Row) -> int:
@@ -259,7 +276,7 @@ class LocalEngine:
         Raises:
             NotFoundError: There is no such item.
         """
-        self._item_row(item_id)
+        _item_row(self.views, item_id)
         return self._commits.commit(Changes("delete_items", ({"item_id": item_id},)))
 
     def merge(self, user_id: str, session_id: str) -> int:
@@ -283,14 +300,6 @@ class LocalEngine:
             removed["log"] = self._log.erase_user(who) - 1
         return Receipt(user_id, version, removed)
 
-    def _apply(self, changes: Changes) -> None:
-        events = self.views.apply(changes)
-        if events is not None:
-            self.pipeline.observe(events)
-        if changes.kind in ("items", "patch_items"):
-            rows = self.views.item_ids.rows(row["item_id"] for row in changes.rows)
-            self.pipeline.put_items(rows, [self.views.catalog.get(row) or {} for row in rows.tolist()])
-
     def _write_impressions(self, rows: tuple[dict[str, Any], ...]) -> int:
         return self._commits.commit(Changes("impressions", rows))
 
@@ -302,7 +311,7 @@ class LocalEngine:
         Raises:
             NotFoundError: There is no such item.
         """
-        return {"item_id": item_id, **(self.views.catalog.get(self._item_row(item_id)) or {})}
+        return {"item_id": item_id, **(self.views.catalog.get(_item_row(self.views, item_id)) or {})}
 
     def get_user(self, user_id: str) -> dict[str, Any]:
         """Return what is known of a person, and how many events they have.
@@ -310,11 +319,12 @@ class LocalEngine:
         Raises:
             NotFoundError: Nothing is known of them.
         """
-        row = self.views.user_ids.row_of(self._door.user_id(user_id))
-        if row < 0 or not self.views.knows(row):
+        views = self.views
+        row = views.user_ids.row_of(self._door.user_id(user_id))
+        if row < 0 or not views.knows(row):
             raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
-        known = self.views.people.get(row) or {}
-        return {**known, "user_id": user_id, "n_events": self.views.state.n_events(row)}
+        known = views.people.get(row) or {}
+        return {**known, "user_id": user_id, "n_events": views.state.n_events(row)}
 
     def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
         """Return items whose title or id contains ``text``."""
@@ -322,24 +332,26 @@ class LocalEngine:
 
     def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]:
         """Return ids of people that start with ``prefix``."""
+        views = self.views
         found = (
             user_id
-            for row, user_id in enumerate(self.views.user_ids)
-            if user_id.startswith(prefix) and not user_id.startswith(HIDDEN) and self.views.knows(row)
+            for row, user_id in enumerate(views.user_ids)
+            if user_id.startswith(prefix) and not user_id.startswith(HIDDEN) and views.knows(row)
         )
         return [user_id for user_id, _ in zip(found, range(limit))]  # noqa: B905 - the shorter one is meant to end it
 
     def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return a person's last events, newest first."""
-        row = self.views.state.row_of(self._door.user_id(user_id))
+        views = self.views
+        row = views.state.row_of(self._door.user_id(user_id))
         if row < 0:
             return []
-        past = self.views.state.history(np.array([row], dtype=np.int32), limit=limit)
-        names = tuple(self.views.event_names)
+        past = views.state.history(np.array([row], dtype=np.int32), limit=limit)
+        names = tuple(views.event_names)
         events = [
             {
-                "item_id": self.views.item_ids.id_of(item),
-                "title": self.views.title_of(item),
+                "item_id": views.item_ids.id_of(item),
+                "title": views.title_of(item),
                 "event": names[code],
                 "timestamp": ts,
                 "value": None if math.isnan(value) else value,
@@ -360,7 +372,7 @@ class LocalEngine:
             "scenario": self.scenario.name,
             "events": list(dict.fromkeys([*self.scenario.positive, *self.views.event_names])),
             "target_event": next(iter(self.scenario.positive), "interaction"),
-            "clock": "data" if self._clock.follows_data(self.views.newest_ts) else "wall",
+            "clock": "data" if self._serving.clock.follows_data(self.views.newest_ts) else "wall",
             "now_ms": self.now_ms(),
             "n_items": int(self.views.available(self.now_ms()).sum()),
             "n_users": len(self.views.user_ids),
@@ -378,19 +390,11 @@ class LocalEngine:
     @property
     def bundle_name(self) -> str:
         """Return the bundle's id, or an empty string before the first fit."""
-        return self.bundle.id if self.bundle else ""
+        return self._serving.bundle_name
 
     def now_ms(self) -> int:
         """Return the moment of asking."""
-        return self._clock.now_ms(self.views.newest_ts)
-
-    def _item_row(self, item_id: str) -> int:
-        row = self.views.item_ids.row_of(item_id)
-        if row < 0 or not self.views.catalog.exists(row):
-            raise NotFoundError(
-                f"There is no item '{item_id}'.", hint="Write it first: put_items, or PUT /v1/items/ID."
-            )
-        return row
+        return self._serving.now_ms()
 
     # -- learning -------------------------------------------------------------------------------------------------
 
@@ -456,6 +460,13 @@ class LocalEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _item_row(views: LiveViews, item_id: str) -> int:
+    row = views.item_ids.row_of(item_id)
+    if row < 0 or not views.catalog.exists(row):
+        raise NotFoundError(f"There is no item '{item_id}'.", hint="Write it first: put_items, or PUT /v1/items/ID.")
+    return row
 
 
 def _ask(user_id: str | None, fields: Mapping[str, Any]) -> Ask:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import inkling
@@ -222,3 +224,44 @@ def test_a_few_events_are_enough_to_answer(shop):
         engine.fit(settings={**shop.QUICK, "order": "auto"})
         assert len(engine.recommend("a", k=5).items) == 5
         assert engine.recommend("nobody", k=1).item_ids == ["cat-toy"]
+
+
+def test_people_may_ask_and_write_while_a_bundle_is_swapped(shop, saved):
+    failed, done = [], threading.Event()
+
+    def guarded(work):
+        def run():
+            try:
+                work()
+            except Exception as error:
+                failed.append(error)
+                raise
+
+        return threading.Thread(target=run)
+
+    with inkling.open("memory://", bundle=saved) as engine:
+        engine._log_impressions = False
+
+        def write():
+            for step in range(40):
+                item = f"new-{step}"
+                engine.put_items([{"item_id": item, "title": f"cat thing {step}"}])
+                version = engine.observe([{"user_id": "busy", "item_id": item, "event": "purchase"}])
+                assert item not in engine.recommend("busy", k=3, min_version=version).item_ids
+            done.set()
+
+        def ask():
+            while not done.is_set():
+                assert len(engine.recommend(["u1", "busy"], k=3)[0].items) == 3
+
+        threads = [guarded(write), guarded(ask)]
+        for thread in threads:
+            thread.start()
+        while not done.is_set() and threads[0].is_alive():
+            engine.load(saved)
+        done.set()
+        for thread in threads:
+            thread.join(30)
+        assert not failed
+        assert engine.get_user("busy")["n_events"] == 40
+        assert engine.about()["n_events"] == len(shop.events()) + 40

@@ -107,7 +107,8 @@ WITH_ERASURE = (*STEPS, forget, look, ask, fail)
 def opened(url, **more):
     engine = inkling.open(url, scenario=SCENARIO, clock="data", **more)
     engine._log_impressions = False  # they are written beside, so they would move versions at any time
-    engine._clock._wall = lambda: engine._clock._opened  # an answer must not depend on how long a step took
+    clock = engine._serving.clock
+    clock._wall = lambda: clock._opened  # an answer must not depend on how long a step took
     return engine
 
 
