@@ -131,7 +131,11 @@ def shares(ranker: Ranker | None) -> dict[str, float]:
 
 
 def flat_scores(ranker: Ranker, query: Query, items: Candidates) -> F32:
-    """Return scores (N,) in the order of ``items``: a ranker returns them sorted, so positions travel along."""
+    """Return scores (N,) in the order of ``items``; a ranker without ``flat`` sorts them, so positions travel along."""
+    flat = getattr(ranker, "flat", None)
+    if flat is not None:
+        given: F32 = flat(items)
+        return given
     places = np.arange(len(items.item_rows))
     ranked = ranker.score(query, items.with_fields({"_place": places}))
     scores = np.empty(len(places), dtype=np.float32)

@@ -22,8 +22,8 @@ from inkling.core.errors import DataError, RequestError
 MAX_LEAVES = 64
 Masks: TypeAlias = NDArray[np.unsignedinteger[Any]]  # 16, 32 or 64 bits, one for each leaf
 
-# Rows scored at once: with some hundred trees, the masks of a block stay in the second-level cache.
-_BLOCK_CELLS = 32_768
+# Masks looked up at once: those of a block stay in the second-level cache.
+_BLOCK_CELLS = 524_288
 # LightGBM's decision_type: bit 0 categorical, bit 1 default left, bits 2 and 3 what counts as missing.
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT, _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2, 2, 1, 2
 
@@ -95,7 +95,8 @@ class MaskTables:
 
     used: I64  # (U,) feature columns that some tree asks about
     thresholds: tuple[F32, ...]  # U x (m + 1,), ascending, infinity last
-    survivors: tuple[Masks, ...]  # U x (m + 2, T); row r: r thresholds lie below the value; the last row: value missing
+    survivors: Masks  # U x (m + 2, T) stacked; row r: r thresholds lie below the value; the last row: value missing
+    starts: tuple[int, ...]  # U x where a feature's rows begin
     leaf_value: F64  # (T * L,), each tree's leaves from left to right
     first_leaf: I64  # (T,) where a tree's leaves begin, less the bias of a float's exponent
 
@@ -115,13 +116,26 @@ def score(ensemble: TreeEnsemble, x: F32) -> F32:
     """
     if x.ndim != 2 or x.shape[1] != ensemble.n_features:
         raise RequestError(f"Features have shape {x.shape}, the trees expect (N, {ensemble.n_features}).")
+    return score_columns(ensemble, [x[:, feature] for feature in ensemble.tables.used.tolist()], len(x))
+
+
+def score_columns(ensemble: TreeEnsemble, columns: Sequence[F32], n: int) -> F32:
+    """Return the scores (N,) as :func:`score` does, from the used features alone.
+
+    Args:
+        ensemble: The trees.
+        columns: One (N,) for each of ``ensemble.tables.used``. One that repeats a single number in memory (stride 0)
+            is looked up once.
+        n: N.
+    """
     tables = ensemble.tables
-    if not len(tables.used):
-        return np.full(len(x), tables.leaf_value[tables.first_leaf + _BIAS].sum(), dtype=np.float32)
-    block = max(_BLOCK_CELLS // max(ensemble.n_trees, 1), 1)
-    out = np.empty(len(x), dtype=np.float32)
-    for start in range(0, len(x), block):
-        out[start : start + block] = _score_block(tables, x[start : start + block])
+    block = max(_BLOCK_CELLS // max(tables.survivors.size and len(columns) * ensemble.n_trees, 1), 1)
+    if n <= block:
+        return _score_block(tables, columns, n).astype(np.float32)
+    out = np.empty(n, dtype=np.float32)
+    for start in range(0, n, block):
+        stop = min(start + block, n)
+        out[start:stop] = _score_block(tables, [column[start:stop] for column in columns], stop - start)
     return out
 
 
@@ -129,19 +143,31 @@ _BIAS = 1023  # of the exponent of a 64-bit float
 _MANTISSA_BITS = 52
 
 
-def _score_block(tables: MaskTables, x: F32) -> F64:
-    columns = x.T[tables.used].astype(np.float32, copy=False)
-    alive = tables.survivors[0].take(tables.thresholds[0].searchsorted(columns[0]), axis=0)
-    part = np.empty_like(alive)
-    for values, thresholds, survivors in zip(columns[1:], tables.thresholds[1:], tables.survivors[1:], strict=True):
-        # Places are always inside the table; "clip" only spares numpy a buffered copy.
-        survivors.take(thresholds.searchsorted(values), axis=0, out=part, mode="clip")
-        np.bitwise_and(alive, part, out=alive)
+def _score_block(tables: MaskTables, columns: Sequence[F32], n: int) -> F64:
+    alive = _alive(tables, columns, n)
     # A power of two as a float holds its exponent in the bits above the mantissa.
-    lowest = np.bitwise_and(alive, np.negative(alive, out=part), out=part).astype(np.float64)
+    lowest = (alive & np.negative(alive)).astype(np.float64)
     leaves = np.right_shift(lowest.view(np.int64), _MANTISSA_BITS, out=lowest.view(np.int64))
     leaves += tables.first_leaf
+    # Places are always inside the table; "clip" only spares numpy a buffered copy.
     return np.asarray(tables.leaf_value.take(leaves, mode="clip").sum(axis=1))
+
+
+def _alive(tables: MaskTables, columns: Sequence[F32], n: int) -> Masks:
+    """Return the leaves (N, T) that survive all features; what is the same for all examples is looked up once."""
+    places = np.empty((len(columns), n), dtype=np.int64)
+    same, n_moving = [], 0
+    for values, thresholds, start in zip(columns, tables.thresholds, tables.starts, strict=True):
+        if n > 1 and values.strides[0] == 0:
+            same.append(int(thresholds.searchsorted(values[0])) + start)
+        else:
+            np.add(thresholds.searchsorted(values), start, out=places[n_moving])
+            n_moving += 1
+    survivors = tables.survivors
+    alive: Masks = np.bitwise_and.reduce(survivors.take(places[:n_moving], axis=0), axis=0)
+    if same:
+        alive = alive & np.bitwise_and.reduce(survivors.take(same, axis=0), axis=0)
+    return alive
 
 
 def build_tables(ensemble: TreeEnsemble) -> MaskTables:
@@ -160,7 +186,10 @@ def build_tables(ensemble: TreeEnsemble) -> MaskTables:
     used = np.unique(ensemble.feature[ensemble.feature >= 0]).astype(np.int64)
     built = [_feature_table(ensemble, masks, int(feature)) for feature in used]
     first_leaf = np.arange(n_trees, dtype=np.int64) * n_leaves - _BIAS
-    return MaskTables(used, tuple(b[0] for b in built), tuple(b[1] for b in built), leaves.reshape(-1), first_leaf)
+    starts = np.cumsum([0, *(len(survivors) for _, survivors in built)])[:-1]
+    stacked = np.concatenate([np.empty((0, n_trees), dtype=kind), *(survivors for _, survivors in built)])
+    thresholds = tuple(asked for asked, _ in built)
+    return MaskTables(used, thresholds, stacked, tuple(starts.tolist()), leaves.reshape(-1), first_leaf)
 
 
 def _lay_out(ensemble: TreeEnsemble, tree: int, masks: Masks) -> list[int]:

@@ -13,7 +13,7 @@ from inkling.core.candidates import Candidates
 from inkling.core.config import Config
 from inkling.core.query import Query
 from inkling.core.run import Run
-from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, from_lightgbm_text
+from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, from_lightgbm_text, score_columns
 from inkling.ranking._features import decode_names, encode_names, feature_names, people_with_both, table
 from inkling.ranking.base import RankingSet
 
@@ -127,6 +127,20 @@ class Gbdt:
         """Return the candidates by the sum of the leaves that they reach."""
         x = table(items, self._names)
         return items if self._trees is None or not len(x) else items.with_scores(self._trees.score(x))
+
+    def flat(self, items: Candidates) -> F32:
+        """Return the scores (N,) in the order of ``items``, reading only the columns that some tree asks about."""
+        n = len(items.item_rows)
+        if self._trees is None or not n:
+            return items.scores
+        unknown = np.broadcast_to(np.float32(np.nan), (n,))
+        columns = [items.fields.get(self._names[at], unknown) for at in self._trees.tables.used.tolist()]
+        return score_columns(self._trees, columns, n)
+
+    def asks(self) -> frozenset[str]:
+        """Return the names of the columns that some tree asks about."""
+        used = [] if self._trees is None else self._trees.tables.used.tolist()
+        return frozenset(self._names[at] for at in used)
 
     @property
     def base(self) -> float:
