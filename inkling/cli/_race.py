@@ -32,15 +32,15 @@ BASELINES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "ease": ({"l2": 100.0, "half_life_days": 60.0}, {"l2": 300.0, "half_life_days": 60.0}),
 }
-"""Baseline -> those of the settings of ``inkling evaluate`` that won there on validation, with what people had kept or
-dropped; the demo chooses among these on validation. None: all of them."""
+"""Baseline -> those settings of ``inkling evaluate`` that won there on validation; the demo chooses among them on
+validation. None: all of them."""
 
 
 class Race:
-    """A comparison on two cores: by time, cut at .9, with what people had kept and with it dropped.
+    """A comparison on two cores: by time, cut at .9, where what people had may be recommended again.
 
-    The second process measures all baselines, and the pipeline with what people had dropped; this one measures the
-    pipeline with it kept, and is then free for other work until ``reports``.
+    The second process measures all baselines; this one fits and measures the pipeline, and is then free for other work
+    until ``reports``.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -48,20 +48,30 @@ class Race:
         self._progress = progress
         self._aside = Aside(_others, progress=progress)
         self._ours: Evaluation | None = None
+        self.pipeline: Any = None
+        """The pipeline as it was fitted on what came before the cut."""
 
     def run(self, folder: Folder) -> None:
         """Measure this process's share."""
-        self._ours = _evaluate(folder, "keep", (DEFAULT,), self._progress)
+        from inkling import scenarios
+        from inkling.evaluation.contenders import PipelineContender
+
+        def keep(pipeline: Any) -> None:
+            self.pipeline = pipeline
+
+        scenario = scenarios.load("retail")
+        ours = PipelineContender(DEFAULT, scenario.pipeline, scenario.settings, on_fit=keep)
+        self._ours = _evaluate(folder, (ours,), self._progress)
 
     def reports(self) -> list[EvaluationReport]:
-        """Return both reports, once the second process is done."""
+        """Return the report, once the second process is done."""
         from inkling.evaluation.evaluate import summarise
 
-        others, dropped = self._aside.result()
+        others = self._aside.result()
         if self._ours is None:
-            return [dropped]
+            return []
         ours, scenario = self._ours, self._ours.folds[0].train.scenario
-        return [summarise(ours.folds, [*others, *ours.trials], scenario, ours.spec), dropped]
+        return [summarise(ours.folds, [*others, *ours.trials], scenario, ours.spec)]
 
     def __enter__(self) -> Self:
         return self
@@ -70,16 +80,12 @@ class Race:
         self._aside.stop()
 
 
-def _others(progress: Progress) -> tuple[list[Trial], EvaluationReport]:
+def _others(progress: Progress) -> list[Trial]:
     """Measure what the second process has to; the data is read again, since processes share none."""
     from inkling import datasets
 
-    folder = datasets.load(DATA)
-    models = [_baseline(name) for name in BASELINES]
-    kept = _evaluate(folder, "keep", models, progress)
-    trials = [_without_folds(trial) for trial in kept.trials]
-    del kept
-    return trials, _evaluate(folder, "drop", [*models, DEFAULT], progress).report
+    kept = _evaluate(datasets.load(DATA), [_baseline(name) for name in BASELINES], progress)
+    return [_without_folds(trial) for trial in kept.trials]
 
 
 def _baseline(name: str) -> Contender:
@@ -95,13 +101,10 @@ def _without_folds(trial: Trial) -> Trial:
     return replace(trial, results=results)
 
 
-def _evaluate(folder: Folder, seen: str, models: Sequence[str | Contender], progress: Progress) -> Evaluation:
+def _evaluate(folder: Folder, models: Sequence[str | Contender], progress: Progress) -> Evaluation:
     from inkling import scenarios
     from inkling.evaluation.folder import evaluate_folder
     from inkling.protocol.spec import ProtocolSpec
 
-    def told(stage: str, done: int, total: int) -> None:
-        progress(f"seen {seen}: {stage}", done, total)
-
-    spec = ProtocolSpec(split="time", seen=seen, ks=(10,), metrics=("ndcg", "recall"))
-    return evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=models, run=Run(progress=told))
+    spec = ProtocolSpec(split="time", seen="keep", ks=(10,), metrics=("ndcg", "recall"))
+    return evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=models, run=Run(progress=progress))

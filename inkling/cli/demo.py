@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     with _screen.progress() as progress, Race(progress) as race:
         folder = _read(console, progress)
         race.run(folder)
-        engine = _learn(folder, progress)
+        engine = _learn(folder, race.pipeline, progress)
         reports = race.reports()
     _show(console, reports)
     with engine:
@@ -81,15 +81,13 @@ def _show(console: Console, reports: list[EvaluationReport]) -> None:
     )
 
 
-def _learn(folder: Folder, progress: Progress) -> LocalEngine:
+def _learn(folder: Folder, pipeline: Any, progress: Progress) -> LocalEngine:
+    """Learn from everything in the order that was chosen and measured on the part before the cut."""
     from inkling import scenarios
     from inkling.engine.engine import open_engine
 
-    def told(stage: str, done: int, total: int) -> None:
-        progress(f"everything: {stage}", done, total)
-
-    scenario = scenarios.load("retail")
-    return open_engine(scenario=scenario).fit(folder, scenario=scenario, run=Run(progress=told))
+    engine = open_engine(scenario=scenarios.load("retail"))
+    return engine.refit(folder, pipeline, run=Run(progress=progress))
 
 
 def _keep(console: Console, engine: LocalEngine, reports: list[EvaluationReport], out: str) -> None:

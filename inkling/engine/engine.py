@@ -27,7 +27,7 @@ from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.learning import from_log, prepare
 from inkling.engine.live import LiveViews
-from inkling.engine.pipeline import PIPELINES, Pipeline, Trace
+from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Trace
 from inkling.engine.serving import Serving
 from inkling.engine.wire import check_events, check_rows
 from inkling.events.build import ANONYMOUS
@@ -421,11 +421,25 @@ class LocalEngine:
         base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted, until), wanted)
         pipeline = _pipeline(wanted, settings or {})
         pipeline.fit(base, run or Run(), minutes=minutes)
-        made = Bundle.of(pipeline, base, wanted, reflects=until if data is None else 0)
-        if data is None:
+        return self._take_over(pipeline, base, wanted, reflects=until if data is None else 0)
+
+    def refit(self, data: str | Path | Folder, pipeline: Refittable, *, run: Run | None = None) -> Self:
+        """Bring a fitted pipeline up to date with newer data, in the order that its fit chose, and answer with it.
+
+        Args:
+            data: A data folder.
+            pipeline: What was fitted on earlier data, such as the part before a cut that it was measured at.
+            run: Threads, progress.
+        """
+        base, wanted = prepare(data, self.scenario)
+        return self._take_over(pipeline.refit(base, run or Run()), base, wanted, reflects=0)
+
+    def _take_over(self, pipeline: Pipeline, base: Dataset, scenario: Scenario, *, reflects: int) -> Self:
+        made = Bundle.of(pipeline, base, scenario, reflects=reflects)
+        if reflects:
             made.note(self._log)
         with self._lock:
-            self._start(made, wanted)
+            self._start(made, scenario)
         return self
 
     def _own_data(self, scenario: Scenario, until: int) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -103,6 +103,7 @@ class PipelineContender:
         settings: Its settings; those that the scenario states.
         learns: Whether it takes in new events under replay; otherwise it only sees histories.
         minutes: Limit of one fit; 0 is none.
+        on_fit: Told of each fitted pipeline, for whoever goes on with it afterwards.
     """
 
     name: str
@@ -111,6 +112,7 @@ class PipelineContender:
     learns: bool = True
     minutes: float = 0.0
     provenance: tuple[Provenance, ...] = ()
+    on_fit: Callable[[Any], None] | None = None
 
     def choose(self, fold: Fold, run: Run) -> Settings:
         """Return the settings as they are: the fit itself chooses, on validation windows inside what it is given."""
@@ -126,6 +128,8 @@ class PipelineContender:
 
         kind = PIPELINES.get(self.pipeline)
         pipeline = kind(parse(kind.Config, settings, where=self.name)).fit(data, run, minutes=self.minutes)
+        if self.on_fit is not None:
+            self.on_fit(pipeline)
 
         def observe(events: Interactions) -> None:
             pipeline.observe(events)

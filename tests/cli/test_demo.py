@@ -53,6 +53,7 @@ def test_somebody_is_known(bundle):
 def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
     from inkling import datasets, scenarios
     from inkling.cli import _race
+    from inkling.evaluation.contenders import PipelineContender
     from inkling.evaluation.folder import evaluate_folder
     from inkling.events.folder import load_folder
     from inkling.protocol.spec import ProtocolSpec
@@ -63,7 +64,12 @@ def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
 
         def run(self, folder):
             spec = ProtocolSpec(ks=(10,), n_resamples=50)
-            models = ("popular", "semantic_basic")
+            settings = {"members": {"popular": {"retriever": "popular"}}, "n_windows": 1}
+
+            def keep(pipeline):
+                self.pipeline = pipeline
+
+            models = ("popular", PipelineContender("default", "default", settings, on_fit=keep))
             self.found = evaluate_folder(folder, scenarios.load("retail"), spec=spec, models=models).report
 
         def reports(self):
@@ -83,7 +89,7 @@ def test_the_whole_of_it_on_a_small_shop(shop, tmp_path, monkeypatch, capsys):
     assert "seconds in all" in told
     assert (tmp_path / "out" / "demo" / "manifest.json").is_file()
     (report,) = json.loads((tmp_path / "out" / "demo.json").read_bytes())
-    assert {model["name"] for model in report["models"]} == {"popular", "semantic_basic"}
+    assert {model["name"] for model in report["models"]} == {"popular", "default"}
 
 
 def test_it_says_where_to_look(bundle, capsys, monkeypatch):
