@@ -132,18 +132,30 @@ def mean_fused(windows: Sequence[Judged], weights: Mapping[str, float]) -> float
 
 
 def calibrate(scores: F32, labels: F32) -> tuple[float, float]:
-    """Return slope and intercept of a logistic curve from scores to probabilities (Platt 1999), by Newton's method."""
-    spread = float(scores.std()) or 1.0
+    """Return slope and intercept of a rising logistic curve from scores to probabilities.
+
+    Platt (1999) with his smoothed targets, so that it is well defined where all labels are the same or the scores
+    tell them apart without an error; by Newton's method with halved steps (Lin, Lin and Weng 2007).
+    """
+    spread = max(float(scores.std()), 1e-3 * float(np.abs(scores).max(initial=0))) or 1.0  # rounding is no spread
     x = np.stack([(scores - scores.mean()) / spread, np.ones(len(scores))]).astype(np.float64)
-    rate = float(np.clip(labels.mean(), 1e-6, 1 - 1e-6))
-    theta = np.array([1.0, np.log(rate / (1 - rate))])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(theta @ x, -30, 30)))
-        gradient = x @ (labels - p) - 1e-3 * theta
-        hessian = (x * (p * (1 - p))) @ x.T + 1e-3 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
+    n_yes, n_no = float((labels > 0).sum()), float((labels <= 0).sum())
+    wanted = np.where(labels > 0, (n_yes + 1) / (n_yes + 2), 1 / (n_no + 2))
+    theta = np.array([0.0, np.log((n_yes + 1) / (n_no + 1))])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(theta @ x)))
+        hessian = (x * (p * (1 - p))) @ x.T + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, x @ (wanted - p))
+        here = _log_loss(theta, x, wanted)
+        while np.abs(step).max() > 1e-9 and _log_loss(theta + step, x, wanted) > here:
+            step /= 2
         theta = theta + step
         if np.abs(step).max() < 1e-6:
             break
     slope = max(float(theta[0]), 1e-3) / spread
     return slope, float(theta[1]) - slope * float(scores.mean())
+
+
+def _log_loss(theta: F64, x: F64, wanted: F64) -> float:
+    odds = theta @ x
+    return float((np.logaddexp(0, odds) - wanted * odds).sum())

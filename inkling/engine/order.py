@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from inkling.core.arrays import F32
 from inkling.core.candidates import Candidates
 from inkling.core.config import parse
+from inkling.core.errors import DataError
 from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.engine import choose
@@ -55,7 +57,8 @@ class Orders:
         gains: dict[str, float] = {}
         if "gbdt" in self.wanted:
             settings = {**self.settings.get("gbdt", {}), "trees": _QUICK_TREES}
-            gains = shares(new_ranker("gbdt", settings).fit(choose.pooled(thin), run))
+            with suppress(DataError):  # a window in which nobody took a candidate tells nothing of the members
+                gains = shares(new_ranker("gbdt", settings).fit(choose.pooled(thin), run))
 
         def useless(name: str) -> bool:
             gain = gains.get(OPINION + name, 0.0) + gains.get(RANK + name, 0.0)
@@ -76,7 +79,10 @@ class Orders:
         found: dict[str, float] = {}
         for order in run.track(self.wanted, "choosing an order", total=len(self.wanted)):
             if not found or time.perf_counter() < deadline:
-                found[order] = self._out_of_window(order, past, names, run)
+                value = self._measured(order, past, names, run)
+                found |= {} if value is None else {order: value}
+        if not found:
+            found["fused"] = self._out_of_window("fused", past, names, run)
         best = max(found, key=lambda order: found[order])
         ranker = None if best == "fused" else self._new(best).fit(choose.pooled(past), run)
         scores = [
@@ -87,6 +93,14 @@ class Orders:
         ]
         curve = choose.calibrate(np.concatenate(scores), np.concatenate([window.data.labels for window in past]))
         return Choice(best, weights, ranker, curve, found)
+
+    def _measured(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> float | None:
+        """Return NDCG@10 out of window, or None where the windows hold too little for a ranker to learn from."""
+        try:
+            return self._out_of_window(order, past, names, run)
+        except DataError as error:
+            run.log.warning("The order '%s' is left out: %s", order, error)
+            return None
 
     def _out_of_window(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> float:
         """Return NDCG@10 where even windows are ordered by what odd ones taught and the other way round.

@@ -123,3 +123,26 @@ def test_the_curve_always_rises(labels):
     assert curve[0] > 0
     assert np.isfinite(curve).all()
     assert np.isfinite(choose.calibrate(np.zeros(5, dtype=np.float32), np.ones(5, dtype=np.float32))).all()
+
+
+@pytest.mark.parametrize("n", [1, 20, 5000])
+def test_where_nobody_took_anything_the_chance_is_small_and_where_all_did_it_is_large(n):
+    scores = np.linspace(0, 1, n, dtype=np.float32)
+    none = probability(choose.calibrate(scores, np.zeros(n, dtype=np.float32)), scores)
+    every = probability(choose.calibrate(scores, np.ones(n, dtype=np.float32)), scores)
+    assert none.mean() == pytest.approx(1 / (n + 2), rel=0.05)
+    assert every.mean() == pytest.approx((n + 1) / (n + 2), rel=0.05)
+
+
+def test_scores_that_tell_all_apart_give_a_finite_curve():
+    scores = np.array([0, 0.1, 0.2, 0.8, 0.9, 1], dtype=np.float32)
+    chance = probability(choose.calibrate(scores, (scores > 0.5).astype(np.float32)), scores)
+    assert chance[2] < 0.35
+    assert chance[3] > 0.65
+    assert (np.diff(chance) > 0).all()
+
+
+def test_scores_that_differ_by_rounding_only_teach_no_steep_curve():
+    scores = np.array([1, 1 - 1e-7, 1, 1, 1 + 1e-7], dtype=np.float32)
+    curve = choose.calibrate(scores, np.zeros(5, dtype=np.float32))
+    assert probability(curve, np.array([0.0, 1.0, 2.0])).max() < 0.5

@@ -217,6 +217,26 @@ def test_events_without_a_positive_one_cannot_teach(shop):
             engine.fit(settings=shop.QUICK)
 
 
+@pytest.mark.parametrize("order", ["auto", "gbdt", "linear"])
+def test_windows_that_teach_nothing_leave_the_fusion(shop, order):
+    """Nobody took what recall had found: there is nothing for a ranker to learn, and the fit goes on without one."""
+    rows = [(f"u{n % 20}", f"i{n % 7}", n) for n in range(180)] + [(f"u{n}", f"i{200 + n}", 181 + n) for n in range(20)]
+    keys, often = ("user_id", "item_id", "timestamp"), {"popular": {"retriever": "popular", "k": 5}}
+    with inkling.open("memory://", scenario=shop.SCENARIO) as engine:
+        engine.put_items([{"item_id": f"i{n}", "title": f"t{n}"} for n in range(300)])
+        engine.observe(
+            [
+                {**dict(zip(keys, (user, item, shop.START + day * shop.DAY), strict=True)), "event": "purchase"}
+                for user, item, day in rows
+            ]
+        )
+        engine.fit(settings={**shop.QUICK, "members": often, "order": order, "n_windows": 1})
+        assert engine.pipeline.report().chosen == "fused"
+        answer = engine.recommend("u1", k=2)
+        assert len(answer.items) == 2
+        assert answer.items[0].score < 0.2  # as little as was ever seen to be taken
+
+
 def test_a_few_events_are_enough_to_answer(shop):
     with inkling.open("memory://", scenario=shop.SCENARIO) as engine:
         engine.put_items(shop.ITEMS)
