@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,6 +42,8 @@ class Candidates:
     @property
     def segment_rows(self) -> I64:
         """Position in the batch (N,) of the person that each candidate belongs to."""
+        if len(self.offsets) == 2:
+            return np.zeros(len(self.item_rows), dtype=np.int64)
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
 
     def rows_of(self, person: int) -> I32:
@@ -56,7 +58,7 @@ class Candidates:
         """Return the source's name of the candidate at a flat position."""
         return self.source_names[int(self.sources[index])]
 
-    def select(self, flat: I64 | I32, offsets: I64) -> Candidates:
+    def select(self, flat: I64 | I32 | slice, offsets: I64) -> Candidates:
         """Return the candidates at flat positions under new ``offsets``; every column follows."""
         return Candidates(
             offsets,
@@ -75,17 +77,20 @@ class Candidates:
     def with_scores(self, scores: F32) -> Candidates:
         """Return the same candidates with new scores (N,), each list sorted by them (ties keep their order)."""
         order = _order_within(self.offsets, scores)
-        return replace(self, scores=scores).select(order, self.offsets)
+        fields = {name: column[order] for name, column in self.fields.items()}
+        rows, sources = self.item_rows[order], self.sources[order]
+        return Candidates(self.offsets, rows, scores[order], sources, self.source_names, fields)
 
     def with_fields(self, fields: Mapping[str, Array]) -> Candidates:
         """Return the same candidates with further columns (N,)."""
-        return replace(self, fields={**self.fields, **fields})
+        joined = {**self.fields, **fields}
+        return Candidates(self.offsets, self.item_rows, self.scores, self.sources, self.source_names, joined)
 
     def top(self, k: int) -> Candidates:
         """Return the first ``k`` candidates of each person."""
         if len(self) == 1:
             end = min(max(k, 0), len(self.item_rows))
-            return self.select(np.arange(end), np.array([0, end], dtype=np.int64))
+            return self.select(slice(end), np.array([0, end], dtype=np.int64))
         lengths = np.minimum(np.diff(self.offsets), max(k, 0))
         offsets = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])

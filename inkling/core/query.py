@@ -12,6 +12,61 @@ from inkling.core.jagged import Jagged
 
 
 @dataclass(frozen=True, slots=True)
+class Visits:
+    """M positive events sorted by person and item, oldest first: P pairs of a person and an item, B people."""
+
+    positive: I64  # (M,) positions in the history, in its order
+    edges: tuple[int, ...]  # (B + 1,) where each person's begin in it
+    flat: I64  # (M,) the same positions, sorted
+    starts: I64  # (P,) where each pair begins in ``flat``
+    ends: I64  # (P,)
+    fresh: Bool  # (M,) whether an event of ``flat`` is the first of its pair and session
+    pair_edges: tuple[int, ...]  # (B + 1,) where each person's pairs begin
+    plain: bool  # no row is below 0, and sessions never go back
+    width: int  # rows are below this
+
+    @classmethod
+    def of(cls, history: History) -> Visits:
+        """Sort the positive events of ``history``."""
+        positive = (history.weights > 0).nonzero()[0]
+        rows, sessions, offsets = history.item_rows[positive], history.session_rows[positive], history.offsets
+        n = len(positive)
+        width = int(rows.max()) + 1 if n else 0
+        if len(history) == 1:
+            edges, key = (0, n), rows
+        else:
+            edges = tuple(positive.searchsorted(offsets).tolist())
+            key = np.repeat(np.arange(len(history), dtype=np.int64) * max(width, 1), np.diff(edges)) + rows
+        order = key.argsort(kind="stable")
+        sorted_key, sorted_sessions = key[order], sessions[order]
+        first = np.ones(n, dtype=np.bool_)
+        np.not_equal(sorted_key[1:], sorted_key[:-1], out=first[1:])
+        starts = first.nonzero()[0]
+        ends = np.empty(len(starts), dtype=np.int64)
+        ends[:-1], ends[-1:] = starts[1:], n
+        steps = sorted_sessions[1:] != sorted_sessions[:-1]
+        fresh = first.copy()
+        fresh[1:] |= steps
+        back = (sorted_sessions[1:] < sorted_sessions[:-1]) & ~first[1:]
+        plain = not n or (int(rows.min()) >= 0 and not back.any())
+        pair_edges = (0, len(starts)) if len(edges) == 2 else tuple(starts.searchsorted(edges).tolist())
+        return cls(positive, edges, order if n == len(history.weights) else positive[order], starts, ends, fresh,
+                   pair_edges, plain, width)  # fmt: skip
+
+    def last(self, person: int) -> I64:
+        """Return the position of a person's last event with each item, by item."""
+        return self.flat[self.ends[self.pair_edges[person] : self.pair_edges[person + 1]] - 1]
+
+    def last_of_session(self, person: int) -> I64:
+        """Return the position of a person's last event with each item in each session, by item."""
+        span = slice(self.edges[person], self.edges[person + 1])
+        own, fresh = self.flat[span], self.fresh[span]
+        ending = np.ones(len(own), dtype=np.bool_)
+        ending[:-1] = fresh[1:]
+        return own[ending]
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What B people did, oldest first, in flat columns (N events in all).
 
@@ -25,6 +80,13 @@ class History:
     events: I16  # (N,) codes into the event names of the engine or data set
     values: F32  # (N,) NaN where the event carries no number
     session_rows: I32  # (N,) sessions numbered from 0 within each person, oldest first
+    _kept: list[Visits] = field(default_factory=list, repr=False, compare=False)
+
+    def visits(self) -> Visits:
+        """Return the positive events by person and item; sorted once, whoever asks."""
+        if not self._kept:
+            self._kept.append(Visits.of(self))
+        return self._kept[0]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -26,6 +26,7 @@ OPINION = "says_"
 RANK = "rank_"
 _BLOCK_CELLS = 8_000_000
 _MINUTE_MS = 60_000
+_LEAST = np.finfo(np.float32).smallest_subnormal  # what a member says nothing of is none of its candidates
 _A_WORD = np.float32(0.01)  # members without weight are a source where no other speaks for an item
 
 
@@ -92,37 +93,44 @@ class Recall:
         return _gather(parts, tuple(self.members), self._power(weights))
 
     def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
-        opinions = self._opinions(query)
+        spoken = self._spoken(query)
+        best = _favourites(spoken, query)
         power = self._power(weights)
         out = []
         for person in range(len(query)):
-            mine = opinions[:, person]
+            mine = spoken[:, person]
             rows = self._union(mine, query, person)
-            says = mine[:, rows]
+            says = mine.take(rows, axis=1) / best[:, person, None]
+            every: F32 = says.sum(axis=0)
             if len(rows) > limit:
                 # Every member's word counts alike for who may be ranked: a weight is for the order, which comes later.
-                best = np.argpartition(-says.sum(axis=0), limit - 1)[:limit]
-                rows, says = rows[best], says[:, best]
+                most = np.argpartition(-every, limit - 1)[:limit]
+                rows, says, every = rows[most], says[:, most], every[most]
             fused = power @ says
             # A person unknown to all members with a weight is still told what the others, such as popularity, say.
-            order = np.lexsort((-says.sum(axis=0), -fused))
-            out.append((rows[order], fused[order], says[:, order]))
+            order = np.lexsort((-every, -fused))
+            out.append((rows[order], fused[order], says.take(order, axis=1)))
         return out
 
     def _power(self, weights: Mapping[str, float]) -> F32:
         return np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
 
     def _opinions(self, query: Query) -> F32:
-        """Return (members, B, n_items)."""
-        out = np.zeros((len(self.members), len(query), query.n_items), dtype=np.float32)
+        """Return (members, B, n_items): scores divided by each member's best for the person."""
+        spoken = self._spoken(query)
+        spoken /= _favourites(spoken, query)[:, :, None]
+        return spoken
+
+    def _spoken(self, query: Query) -> F32:
+        """Return the members' scores (members, B, n_items), each in its own units."""
+        out = np.empty((len(self.members), len(query), query.n_items), dtype=np.float32)
         stack = self._stacked(query.n_items)
         for person in range(len(query)) if stack.slots else ():
-            out[stack.slots, person] = stack.scores(query, person)
+            for slot, row in zip(stack.slots, stack.scores(query, person), strict=True):
+                out[slot, person] = row
         for slot, (name, member) in enumerate(self.members.items()):
             if slot not in stack.slots:
                 out[slot] = self._asked(name, member, query)
-        best = _favourites(out, query)
-        out /= np.where(best > 0, best, 1)[:, :, None]
         return out
 
     def _stacked(self, n_items: int) -> Stack:
@@ -164,18 +172,17 @@ class Recall:
             rows = np.unique(query.candidates[person])
             return rows[open_to[rows]] if open_to is not None else rows
         wanted = mine if open_to is None else np.where(open_to, mine, 0)
-        n = wanted.shape[1]
-        depth = min(max(self._limits(), default=0), n)
+        n, limits = wanted.shape[1], self._limits()
+        depth = min(max(limits, default=0), n)
         if depth == 0:
             return np.empty(0, dtype=np.int32)
-        best = np.partition(wanted, n - depth, axis=1)[:, n - depth :]
-        least = np.array(
-            [
-                np.partition(row, depth - min(k, depth))[depth - min(k, depth)]
-                for row, k in zip(best, self._limits(), strict=True)
-            ]
-        )
-        return np.flatnonzero(((wanted >= least[:, None]) & (wanted > 0)).any(axis=0)).astype(np.int32)
+        best = wanted.copy()
+        best.partition(n - depth, axis=1)
+        best = best[:, n - depth :]
+        best.sort(axis=1)
+        least = best[range(len(limits)), [max(depth - k, 0) for k in limits]]
+        among = wanted >= np.maximum(least, _LEAST)[:, None]
+        return among.any(axis=0).nonzero()[0].astype(np.int32)
 
     def _limits(self) -> list[int]:
         return [self.k[name] for name in self.members]
@@ -205,19 +212,21 @@ def _scores(member: Retriever, query: Query, k: Mapping[str, int]) -> F32:
 
 def _open_to(query: Query, person: int) -> Bool | None:
     """Return (n_items,) what may be answered to one person; None is everything."""
+    allowed = None if query.allowed is None or query.allowed.all() else query.allowed
     if query.exclude is None or not len(query.exclude[person]):
-        return query.allowed
-    mask = np.ones(query.n_items, dtype=np.bool_) if query.allowed is None else query.allowed.copy()
+        return allowed
+    mask = np.ones(query.n_items, dtype=np.bool_) if allowed is None else allowed.copy()
     rows = query.exclude[person]
     mask[rows[(rows >= 0) & (rows < query.n_items)]] = False
     return mask
 
 
-def _favourites(opinions: F32, query: Query) -> F32:
-    """Return each member's best score (members, B) among what may be answered."""
+def _favourites(spoken: F32, query: Query) -> F32:
+    """Return each member's best score (members, B) among what may be answered; 1 where it has nothing to say."""
     if query.allowed is not None and not query.allowed.all():
-        opinions = opinions[:, :, query.allowed]
-    best: F32 = opinions.max(axis=2, initial=0)
+        spoken = spoken[:, :, query.allowed]
+    best: F32 = spoken.max(axis=2, initial=0)
+    best[best <= 0] = 1
     return best
 
 

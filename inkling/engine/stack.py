@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from inkling.core.arrays import F32, I32, Array
+from inkling.core.arrays import F32, F64, I32, Array
 from inkling.core.query import Query
 from inkling.retrieval._taste import Taste
 from inkling.retrieval.base import Retriever
@@ -64,7 +64,7 @@ class Stack:
         strengths: list[Array] = [strengths.astype(amount) for _, _, _, strengths in group]
         return _Group(group[0][1], np.concatenate(places, axis=1), np.concatenate(strengths, axis=1))
 
-    def scores(self, query: Query, person: int) -> F32:
+    def scores(self, query: Query, person: int) -> F64:
         """Return (members of the stack, n_items)."""
         places, amounts = [], []
         for group in self._groups:
@@ -73,6 +73,10 @@ class Stack:
             amounts.append((group.strengths.take(taste.rows, axis=0) * taste.weights[:, None]).ravel())
         n = len(self.slots)
         if not places:
-            return np.empty((0, query.n_items), dtype=np.float32)
-        summed = np.bincount(np.concatenate(places), np.concatenate(amounts), n * self.width)
-        return summed.reshape(n, self.width)[:, : query.n_items].astype(np.float32)
+            return np.empty((0, query.n_items))
+        summed = np.bincount(_joined(places), _joined(amounts), n * self.width)
+        return summed.reshape(n, self.width)[:, : query.n_items]
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

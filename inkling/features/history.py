@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from inkling.core.arrays import F32, I32, I64, Bool
-from inkling.core.query import History
+from inkling.core.query import History, Visits
 
 HALF_LIFE_MS = 30 * 86_400_000.0
 
@@ -25,7 +25,7 @@ class HistorySummary:
     last_ts: I64  # (P,)
     faded: F32  # (P,) positive events, each halved with every 30 days of age
     back: F32  # (P,) sessions since the one of the last event; 0 is the newest session
-    seen_keys: I64  # (Q,) keys of all events, positive or not
+    history: History
     n_events: F32  # (B,) positive events
     n_sessions: F32  # (B,)
     person_first_ts: I64  # (B,)
@@ -34,34 +34,25 @@ class HistorySummary:
     @classmethod
     def of(cls, history: History, n_items: int, now: I64) -> Self:
         """Sum up ``history`` as of ``now`` (B,); events of a person are in the order of time."""
-        people = np.repeat(np.arange(len(history), dtype=np.int64), np.diff(history.offsets))
-        every = people * n_items + history.item_rows
-        positive = history.weights > 0
-        key, ts, session, person = (
-            every[positive],
-            history.ts[positive],
-            history.session_rows[positive],
-            people[positive],
-        )
-        order = np.argsort(key, kind="stable")
-        key, sorted_ts, sorted_session = key[order], ts[order], session[order]
-        start, end = _runs(key)
-        fresh = np.ones(len(key), dtype=np.float32)
-        fresh[1:] = (key[1:] != key[:-1]) | (sorted_session[1:] != sorted_session[:-1])
-        n_events, n_sessions, first, last = _by_person(person, ts, session, len(history))
-        newest = np.zeros(len(history), dtype=np.int64)
-        np.maximum.at(newest, person, session)
-        fade = np.exp2(np.minimum(ts - now[person], 0)[order] / HALF_LIFE_MS).astype(np.float32)
+        visits, one = history.visits(), len(history) == 1
+        flat, start, end = visits.flat, visits.starts, visits.ends
+        ts, session, item = history.ts[flat], history.session_rows[flat], history.item_rows[flat[start]]
+        person = np.zeros(1, dtype=np.int64) if one else np.repeat(np.arange(len(history)), np.diff(visits.edges))
+        owner = person[:1] if one else person[start]
+        n_events, n_sessions, first, last, newest = _by_person(history, visits)
+        fade = np.exp2(np.minimum(ts - now[person], 0) / HALF_LIFE_MS).astype(np.float32)
+        has = len(start) > 0
+        keys: I64 = item.astype(np.int64) if one else owner * n_items + item
         return cls(
             n_items=n_items,
-            keys=key[start],
+            keys=keys,
             counts=(end - start).astype(np.float32),
-            sessions=np.add.reduceat(fresh, start) if len(start) else np.empty(0, dtype=np.float32),
-            first_ts=sorted_ts[start],
-            last_ts=sorted_ts[end - 1] if len(end) else sorted_ts[:0],
-            faded=np.add.reduceat(fade, start) if len(start) else fade,
-            back=(newest[key[start] // max(n_items, 1)] - sorted_session[end - 1]).astype(np.float32),
-            seen_keys=np.unique(every) if not positive.all() else key[start],
+            sessions=np.add.reduceat(visits.fresh, start, dtype=np.float32) if has else fade,
+            first_ts=ts[start],
+            last_ts=ts[end - 1],
+            faded=np.add.reduceat(fade, start) if has else fade,
+            back=(newest[owner] - session[end - 1]).astype(np.float32),
+            history=history,
             n_events=n_events,
             n_sessions=n_sessions,
             person_first_ts=first,
@@ -74,7 +65,13 @@ class HistorySummary:
 
     def seen(self, people: I64, item_rows: I32) -> Bool:
         """Return (N,) whether the person had any event with the item."""
-        return _find(self.seen_keys, people * self.n_items + item_rows)[1]
+        if len(self.history) == 1:
+            there = np.zeros(self.n_items, dtype=np.bool_)
+            there[self.history.item_rows] = True
+            return there[item_rows]
+        owner = np.repeat(np.arange(len(self.history), dtype=np.int64), np.diff(self.history.offsets))
+        keys = np.unique(owner * self.n_items + self.history.item_rows)
+        return _find(keys, people * self.n_items + item_rows)[1]
 
 
 def _find(keys: I64, wanted: I64) -> tuple[I64, Bool]:
@@ -85,21 +82,20 @@ def _find(keys: I64, wanted: I64) -> tuple[I64, Bool]:
     return np.where(hit, at, 0), hit
 
 
-def _runs(key: I64) -> tuple[I64, I64]:
-    """Return start and end positions of equal values in a sorted array."""
-    if len(key) == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    start = np.concatenate([[0], np.flatnonzero(key[1:] != key[:-1]) + 1]).astype(np.int64)
-    return start, np.append(start[1:], len(key)).astype(np.int64)
-
-
-def _by_person(person: I64, ts: I64, session: I32, n: int) -> tuple[F32, F32, I64, I64]:
-    edges = np.searchsorted(person, np.arange(n + 1))
-    counts = np.diff(edges)
-    fresh = np.ones(len(person), dtype=np.int64)
-    fresh[1:] = (person[1:] != person[:-1]) | (session[1:] != session[:-1])
-    running = np.concatenate([[0], np.cumsum(fresh)])
-    has = counts > 0
-    first, last = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    first[has], last[has] = ts[edges[:-1][has]], ts[edges[1:][has] - 1]
-    return counts.astype(np.float32), (running[edges[1:]] - running[edges[:-1]]).astype(np.float32), first, last
+def _by_person(history: History, visits: Visits) -> tuple[F32, F32, I64, I64, I64]:
+    """Return numbers of events and sessions, first and last time, and newest session (B,) of the positive events."""
+    ts, session = history.ts[visits.positive], history.session_rows[visits.positive]
+    edges = np.array(visits.edges)
+    begin, end = edges[:-1], edges[1:]
+    changed = np.zeros(len(ts) + 1, dtype=np.int64)
+    changed[2:] = session[1:] != session[:-1]
+    running = changed.cumsum()
+    n, has = len(history), end > begin
+    first, last, newest = (np.zeros(n, dtype=np.int64) for _ in range(3))
+    n_sessions = np.zeros(n, dtype=np.float32)
+    if has.any():
+        begin, final = begin[has], end[has] - 1
+        first[has], last[has] = ts[begin], ts[final]
+        n_sessions[has] = running[final + 1] - running[begin + 1] + 1
+        newest[has] = np.maximum.reduceat(session, begin)
+    return (edges[1:] - edges[:-1]).astype(np.float32), n_sessions, first, last, newest

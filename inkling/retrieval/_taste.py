@@ -13,7 +13,7 @@ import numpy as np
 from inkling.core.arrays import F32, F64, I32, I64
 from inkling.core.config import Config
 from inkling.core.dataset import Dataset
-from inkling.core.query import Query
+from inkling.core.query import History, Query
 from inkling.retrieval.base import Because
 
 DAY_MS = 86_400_000.0
@@ -84,17 +84,37 @@ def taste_key(config: TasteConfig, n_items: int, day: float) -> object:
 
 def _taste(query: Query, person: int, own: slice, n_items: int, config: TasteConfig, day: float) -> Taste:
     history = query.history
+    keep = _kept(history, person, n_items, config)
+    if keep is None:
+        keep = own.start + _kept_of_any(history, own, n_items, config)
+    rows, weights = history.item_rows[keep], history.weights[keep]
+    if config.half_life_days > 0 and len(rows):
+        ages = query.now[person] - history.ts[keep]
+        weights = (weights * decay(ages, config.half_life_days, day)).astype(np.float32)
+    return Taste(rows, weights)
+
+
+def _kept(history: History, person: int, n_items: int, config: TasteConfig) -> I64 | None:
+    """Return the positions of the events that count, from the order that all readers share; None where it is no use."""
+    visits = history.visits()
+    if config.repeats == "event" or not visits.plain or visits.width > n_items:
+        return None
+    keep = visits.last(person) if config.repeats == "once" else visits.last_of_session(person)
+    begin, end = visits.edges[person], visits.edges[person + 1]
+    if 0 < config.max_events < end - begin:
+        keep = keep[keep >= visits.positive[end - config.max_events]]
+    return keep
+
+
+def _kept_of_any(history: History, own: slice, n_items: int, config: TasteConfig) -> I64:
+    """Return the same positions, counted from the person's first event, of any history."""
     rows, weights = history.item_rows[own], history.weights[own]
     keep = np.flatnonzero((weights > 0) & (rows < n_items) & (rows >= 0))[-config.max_events or None :]
     if config.repeats == "once":
         keep = _last_of_each(rows, keep)
     elif config.repeats == "session":
         keep = _last_of_each(history.session_rows[own].astype(np.int64) * max(n_items, 1) + rows, keep)
-    rows, weights = rows[keep], weights[keep]
-    if config.half_life_days > 0 and len(rows):
-        ages = query.now[person] - history.ts[own][keep]
-        weights = (weights * decay(ages, config.half_life_days, day)).astype(np.float32)
-    return Taste(rows, weights)
+    return keep
 
 
 def _last_of_each(keys: I32 | I64, keep: I64) -> I64:
