@@ -264,11 +264,12 @@ class LocalEngine:
             NotFoundError: There is no such item.
         """
         _item_row(self.views, item_id)
-        return self._commits.commit(Changes("patch_items", ({**changes, "item_id": item_id},)))
+        return self._commits.commit(Changes("patch_items", check_rows([{**changes, "item_id": item_id}], "item_id")))
 
     def patch_user(self, user_id: str, changes: Row) -> int:
         """Change some of what is known of a person; None removes an attribute."""
-        return self._commits.commit(Changes("patch_users", tuple(self._door.rows([{**changes, "user_id": user_id}]))))
+        rows = self._door.rows(check_rows([{**changes, "user_id": user_id}], "user_id"))
+        return self._commits.commit(Changes("patch_users", tuple(rows)))
 
     def delete_item(self, item_id: str) -> int:
         """Take an item out of every answer.

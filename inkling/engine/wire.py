@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from inkling.core.errors import RequestError, nearest
 from inkling.engine.base import Rejected
 
@@ -26,6 +28,7 @@ EVENT_FIELDS = frozenset(
     }
 )
 WITHOUT_ITEM = frozenset({"opt_out", "opt_in", "query", "chat"})
+_encode = msgspec.msgpack.Encoder().encode
 _LARGEST = 3.4e38  # values are kept as float32
 _SECONDS_BELOW = 1e11  # epoch seconds stay below this until the year 5138, epoch milliseconds are above it since 1973
 
@@ -68,7 +71,18 @@ def _event(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     context = _context(row)
     if context:
         out["context"] = context
+    _check_plain(out)
     return out
+
+
+def _check_plain(row: Mapping[str, Any]) -> None:
+    """Refuse what no log can hold, such as a number beyond 64 bits or half a character: the row is at fault."""
+    try:
+        _encode(row)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RequestError(
+            f"it cannot be stored: {error}.", hint="Rows hold text, numbers, lists and objects."
+        ) from error
 
 
 def _word(row: Mapping[str, Any], key: str) -> str:
@@ -133,7 +147,7 @@ def check_rows(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[dict[str, A
     """Return item or user rows with ``key`` as text.
 
     Raises:
-        RequestError: A row is no object, or lacks ``key``.
+        RequestError: A row is no object, lacks ``key``, or holds what cannot be stored.
     """
     out = []
     for index, row in enumerate(rows):
@@ -142,4 +156,8 @@ def check_rows(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[dict[str, A
         if isinstance(row.get(key), bool) or not isinstance(row.get(key), (str, int)) or not str(row[key]):
             raise RequestError(f"row {index} has no {key}.", hint=f"Give each row a {key}: text that is not empty.")
         out.append({**row, key: str(row[key])})
+        try:
+            _check_plain(out[-1])
+        except RequestError as error:
+            raise RequestError(f"row {index}: {error.message}", hint=error.hint) from error
     return tuple(out)

@@ -94,6 +94,15 @@ def test_a_time_in_seconds_is_the_same_as_in_milliseconds(ms):
     assert parse_time(ms / 1000, NOW) == ms
 
 
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, [2**70], "half a character: \ud800", {"a": object()}])
+def test_what_no_log_can_hold_is_refused_at_the_door(value):
+    with pytest.raises(RequestError, match=r"row 0: it cannot be stored: .*Rows hold text, numbers, lists and objects"):
+        check_rows([{"item_id": "1", "x": value}], "item_id")
+    good, bad = check_events([{"user_id": "a", "item_id": "\ud800"}, {"user_id": "a", "item_id": "1"}], now_ms=NOW)
+    assert len(good) == 1
+    assert "it cannot be stored" in bad[0].reason
+
+
 def test_rows_of_items_need_their_key():
     assert check_rows([{"item_id": 5, "title": "mug"}], "item_id") == ({"item_id": "5", "title": "mug"},)
     for row in ({}, {"item_id": ""}, {"item_id": None}, {"item_id": True}, {"item_id": 1.5}):
