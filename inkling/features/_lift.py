@@ -8,6 +8,7 @@ from inkling.core.arrays import F32, F64, I32, Array
 
 _PRIOR = 20.0
 _MAX_CELLS = 20_000_000
+_MAX_KEPT = 64
 
 
 class Lift:
@@ -18,6 +19,8 @@ class Lift:
         self.values: dict[str, int] = {}
         self.cells: F64 = np.zeros((0, 0))
         self.totals: F64 = np.zeros(0)  # by item, kept beside the cells so that reading need not sum them
+        self._n_added = 0
+        self._kept: dict[int, tuple[int, F32]] = {}  # slot -> when it was read, the ratios of all items
 
     def add(self, values: Array, names: tuple[str, ...], item_rows: I32, weights: F32) -> None:
         """Count events (N,) whose value is ``names[values[i]]``; -1 is missing and not counted."""
@@ -31,6 +34,7 @@ class Lift:
         inside = slot < len(self.cells)  # values beyond the memory bound are not counted
         np.add.at(self.cells, (slot[inside], item_rows[has][inside]), weights[has][inside])
         np.add.at(self.totals, item_rows[has][inside], weights[has][inside])
+        self._n_added += 1
 
     def _grow(self, n_items: int) -> None:
         n_items = max(n_items, self.cells.shape[1])
@@ -47,12 +51,26 @@ class Lift:
         slot = self.values.get(value, -1) if value is not None else -1
         if slot < 0 or slot >= len(self.cells):
             return np.zeros(len(item_rows), dtype=np.float32)
-        known = item_rows < self.cells.shape[1]
-        safe = np.where(known, item_rows, 0)
-        here = self.cells[slot]
-        usual = self.totals[safe] / max(self.totals.sum(), 1.0)
-        share = (here[safe] + _PRIOR * usual) / (here.sum() + _PRIOR)
-        return np.where(known & (usual > 0), np.log(share / np.maximum(usual, 1e-12)), 0).astype(np.float32)
+        ratios = self._ratios(slot)
+        if len(item_rows) and int(item_rows.max()) >= len(ratios):
+            known = item_rows < len(ratios)
+            return np.where(known, ratios.take(np.where(known, item_rows, 0)), np.float32(0))
+        return ratios.take(item_rows)
+
+    def _ratios(self, slot: int) -> F32:
+        """Return the log ratios of all items among one value, kept until something is counted."""
+        n_added, kept = self._n_added, self._kept.get(slot)  # read before the counts, which another thread may move
+        if kept is not None and kept[0] == n_added:
+            return kept[1]
+        cells, totals = self.cells, self.totals
+        here, totals = cells[slot], totals[: cells.shape[1]]
+        usual = totals / max(totals.sum(), 1.0)
+        share = (here + _PRIOR * usual) / (here.sum() + _PRIOR)
+        found: F32 = np.where(usual > 0, np.log(share / np.maximum(usual, 1e-12)), 0).astype(np.float32)
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+        self._kept[slot] = (n_added, found)
+        return found
 
     def state(self, prefix: str) -> dict[str, Array]:
         """Return counts and value names as arrays."""
@@ -63,5 +81,6 @@ class Lift:
         """Take back what ``state`` returned."""
         self.cells = np.array(state[f"{prefix}.cells"])
         self.totals = self.cells.sum(axis=0)
+        self._kept = {}
         joined = bytes(np.asarray(state[f"{prefix}.values"], dtype=np.uint8)).decode()
         self.values = {name: slot for slot, name in enumerate(joined.split("\x1f") if joined else [])}

@@ -17,14 +17,19 @@ DAY_MS = 86_400_000.0
 class Moment:
     """What the groups of one answer share: the question, the candidates, and the history summed up once."""
 
-    __slots__ = ("items", "people", "query", "summary")
+    __slots__ = ("items", "people", "query", "summary", "wanted")
 
-    def __init__(self, query: Query, items: Candidates) -> None:
-        """Sum up the history of ``query`` for ``items``."""
+    def __init__(self, query: Query, items: Candidates, *, wanted: frozenset[str] | None = None) -> None:
+        """Sum up the history of ``query`` for ``items``; only ``wanted`` columns will be read (None: all)."""
+        self.wanted = wanted
         self.query = query
         self.items = items
         self.people: I64 = items.segment_rows
         self.summary = HistorySummary.of(query.history, query.n_items, query.now)
+
+    def wants(self, name: str) -> bool:
+        """Return whether a column will be read; one that will not may be left unknown."""
+        return self.wanted is None or name in self.wanted
 
     @property
     def now(self) -> I64:

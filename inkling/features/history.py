@@ -19,6 +19,7 @@ class HistorySummary:
 
     n_items: int
     keys: I64  # (P,)
+    owner: I64  # (P,) whose pair it is
     counts: F32  # (P,) positive events
     sessions: F32  # (P,) distinct sessions
     first_ts: I64  # (P,)
@@ -38,7 +39,7 @@ class HistorySummary:
         flat, start, end = visits.flat, visits.starts, visits.ends
         ts, session, item = history.ts[flat], history.session_rows[flat], history.item_rows[flat[start]]
         person = np.zeros(1, dtype=np.int64) if one else np.repeat(np.arange(len(history)), np.diff(visits.edges))
-        owner = person[:1] if one else person[start]
+        owner = np.zeros(len(start), dtype=np.int64) if one else person[start]
         n_events, n_sessions, first, last, newest = _by_person(history, visits)
         fade = np.exp2(np.minimum(ts - now[person], 0) / HALF_LIFE_MS).astype(np.float32)
         has = len(start) > 0
@@ -46,6 +47,7 @@ class HistorySummary:
         return cls(
             n_items=n_items,
             keys=keys,
+            owner=owner,
             counts=(end - start).astype(np.float32),
             sessions=np.add.reduceat(visits.fresh, start, dtype=np.float32) if has else fade,
             first_ts=ts[start],

@@ -46,27 +46,29 @@ class Own:
         """
         history, people = moment.summary, moment.people
         at, hit = history.find(people, moment.items.item_rows)
-        out = np.full((9, len(at)), np.nan, dtype=np.float32)
-        out[0:4] = 0.0
-        out[8] = history.seen(people, moment.items.item_rows)
-        if hit.any():
-            self._fill(out, moment, hit, at[hit])
+        out = np.empty((9, len(at)), dtype=np.float32)
+        self._pairs(moment).take(np.where(hit, at, len(history.keys)), axis=1, out=out[:8], mode="clip")
+        out[8] = history.seen(people, moment.items.item_rows) if moment.wants("own_seen") else np.nan
         return out
 
-    def _fill(self, out: F32, moment: Moment, hit: Array, pair: Array) -> None:
-        history, person = moment.summary, moment.people[hit]
-        sessions = history.sessions[pair]
-        days = (moment.query.now[person] - history.last_ts[pair]) / DAY_MS
-        span = (history.last_ts[pair] - history.first_ts[pair]) / DAY_MS
-        gap = np.where(sessions > 1, span / np.maximum(sessions - 1, 1), np.nan)
-        out[0, hit] = np.log1p(history.counts[pair])
-        out[1, hit] = np.log1p(sessions)
-        out[2, hit] = sessions / np.maximum(history.n_sessions[person], 1)
-        out[3, hit] = history.faded[pair]
-        out[4, hit] = days
-        out[5, hit] = gap
-        out[6, hit] = days / np.maximum(gap, 0.5)
-        out[7, hit] = history.back[pair]
+    def _pairs(self, moment: Moment) -> F32:
+        """Return the first eight columns (8, P + 1) of all pairs, and of a pair that never was."""
+        history, owner = moment.summary, moment.summary.owner
+        n, sessions = len(owner), history.sessions
+        days = (moment.query.now[owner] - history.last_ts) / DAY_MS
+        gap = (history.last_ts - history.first_ts) / DAY_MS / np.maximum(sessions - 1, 1)
+        gap[sessions <= 1] = np.nan
+        out = np.empty((8, n + 1), dtype=np.float32)
+        out[:4, n], out[4:, n] = 0.0, np.nan
+        np.log1p(history.counts, out=out[0, :n])
+        np.log1p(sessions, out=out[1, :n])
+        out[2, :n] = sessions / np.maximum(history.n_sessions[owner], 1)
+        out[3, :n] = history.faded
+        out[4, :n] = days
+        out[5, :n] = gap
+        out[6, :n] = days / np.maximum(gap, 0.5)
+        out[7, :n] = history.back
+        return out
 
     def state(self) -> Mapping[str, Array]:
         """Return no arrays."""

@@ -36,9 +36,8 @@ class Person:
         """
         history, query = moment.summary, moment.query
         n_people = len(query)
-        pairs_of = history.keys // max(history.n_items, 1)
-        distinct = np.bincount(pairs_of, minlength=n_people)
-        taken = np.bincount(pairs_of, weights=history.sessions, minlength=n_people)
+        distinct = np.bincount(history.owner, minlength=n_people)
+        taken = np.bincount(history.owner, weights=history.sessions, minlength=n_people)
         known = history.n_events > 0
         sessions = np.maximum(history.n_sessions, 1)
         span = (history.person_last_ts - history.person_first_ts) / DAY_MS
@@ -49,6 +48,8 @@ class Person:
         rows[3] = np.where(known, (query.now - history.person_last_ts) / DAY_MS, np.nan)
         rows[4] = np.where(history.n_sessions > 1, span / np.maximum(sessions - 1, 1), np.nan)
         rows[5] = np.where(known, 1 - distinct / np.maximum(taken, 1), np.nan)
+        if n_people == 1:  # the same for all candidates: not copied, so that a reader may see that it is
+            return np.broadcast_to(rows, (6, len(moment.people)))
         spread: F32 = rows[:, moment.people]
         return spread
 

@@ -39,7 +39,7 @@ class _Prepared:
     """One group's columns of all items at a moment, at most a minute old; ``stale`` rows had an event since."""
 
     now: int
-    table: F32  # (n_features, n_items)
+    table: F32  # (n_items, n_features)
     stale: set[int]
 
 
@@ -57,6 +57,7 @@ class FeatureTable:
                 raise ConfigError(f"There is no group of features named '{name}'.", hint=nearest(name, GROUPS))
         self.groups: list[FeatureGroup] = [GROUPS[name]() for name in groups]
         self._prepared: dict[str, _Prepared] = {}
+        self._named: list[tuple[FeatureGroup, tuple[str, ...]]] = []
         self._lock = Lock()  # one thread moves the groups on while others ask
 
     def names(self) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ class FeatureTable:
         """Learn what is known at ``data.until``."""
         for group in self.groups:
             group.fit(data)
-        self._prepared = {}
+        self._prepared, self._named = {}, []
         return self
 
     def update(self, events: Interactions) -> None:
@@ -78,18 +79,30 @@ class FeatureTable:
             for prepared in self._prepared.values():
                 prepared.stale.update(events.item_rows.tolist())
 
-    def compute(self, query: Query, items: Candidates) -> Candidates:
-        """Return ``items`` with one float32 column a feature in ``fields``; NaN is unknown."""
-        moment = Moment(query, items)
+    def compute(self, query: Query, items: Candidates, *, wanted: frozenset[str] | None = None) -> Candidates:
+        """Return ``items`` with one float32 column a feature in ``fields``; NaN is unknown.
+
+        Args:
+            query: The question.
+            items: Its candidates.
+            wanted: Names of the columns that will be read; None for all.
+        """
+        moment = Moment(query, items, wanted=wanted)
+        fields: dict[str, Array] = {}
         with np.errstate(invalid="ignore", divide="ignore"):
-            blocks = [self._block(group, moment) for group in self.groups]
-        return items.with_fields(
-            {
-                name: column
-                for group, block in zip(self.groups, blocks, strict=True)
-                for name, column in zip(group.names(), block, strict=True)
-            }
-        )
+            for group, names in self._groups_with_names():
+                if wanted is None:
+                    fields.update(zip(names, self._block(group, moment), strict=True))
+                elif not wanted.isdisjoint(names):
+                    columns = zip(names, self._block(group, moment), strict=True)
+                    fields.update((name, column) for name, column in columns if name in wanted)
+        return items.with_fields(fields)
+
+    def _groups_with_names(self) -> list[tuple[FeatureGroup, tuple[str, ...]]]:
+        """Return the groups that have columns here; which they are is settled by the fit."""
+        if not self._named:
+            self._named = [(group, names) for group in self.groups if (names := group.names())]
+        return self._named
 
     def _block(self, group: FeatureGroup, moment: Moment) -> F32:
         """Return a group's columns; what depends on the item alone is read from what was prepared for all items."""
@@ -98,19 +111,19 @@ class FeatureTable:
             return group.compute(moment)
         with self._lock:
             prepared = self._up_to_date(group, n_items, now)
-            picked: F32 = prepared.table[:, moment.items.item_rows]
-        return picked
+            picked: F32 = prepared.table.take(moment.items.item_rows, axis=0)
+        return picked.T
 
     def _up_to_date(self, group: ItemFeatures, n_items: int, now: int) -> _Prepared:
         prepared = self._prepared.get(group.name)
-        if prepared is None or prepared.table.shape[1] != n_items or not 0 <= now - prepared.now < _MINUTE_MS:
+        if prepared is None or len(prepared.table) != n_items or not 0 <= now - prepared.now < _MINUTE_MS:
             everything = np.arange(n_items, dtype=np.int32)
-            prepared = _Prepared(now, group.compute_items(everything, now), set())
+            prepared = _Prepared(now, np.ascontiguousarray(group.compute_items(everything, now).T), set())
             self._prepared[group.name] = prepared
         elif prepared.stale:
             # An item may have come while this question was asked: it lies beyond the question's width.
             rows = np.array(sorted(row for row in prepared.stale if row < n_items), dtype=np.int32)
-            prepared.table[:, rows] = group.compute_items(rows, now)
+            prepared.table[rows] = group.compute_items(rows, now).T
             prepared.stale.clear()
         return prepared
 
@@ -123,5 +136,5 @@ class FeatureTable:
         for group in self.groups:
             start = f"{group.name}/"
             group.load_state({key.removeprefix(start): a for key, a in state.items() if key.startswith(start)})
-        self._prepared = {}
+        self._prepared, self._named = {}, []
         return self
