@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from inkling.core.errors import VersionError
 from inkling.stores.base import ChangeLog, Changes, Version
+
+_LOG = logging.getLogger("inkling")
 
 
 class Committer:
@@ -28,8 +31,15 @@ class Committer:
         """Apply everything that the log holds and the views do not yet reflect."""
         with self._turn:
             for block in self.log.scan(since=self.version):
-                self._apply(block)
-                self.version = block.version
+                self._reflect(block)
+
+    def _reflect(self, block: Changes) -> None:
+        """Apply a block and move on: what a view chokes on is in the log for good and must not stop the rest."""
+        try:
+            self._apply(block)
+        except Exception:
+            _LOG.exception("A block of kind %s could not be applied in full; version %d.", block.kind, block.version)
+        self.version = block.version
 
     def commit(self, changes: Changes) -> Version:
         """Append durably, apply in order, and return the version that reflects the change."""
@@ -47,15 +57,13 @@ class Committer:
 
     def _drain(self) -> None:
         while (block := self._pending.pop(self.version, None)) is not None:
-            self._apply(block)
-            self.version = block.version
+            self._reflect(block)
 
     def _from_log(self) -> None:
         """Read from the log what another process wrote in between."""
         for block in self.log.scan(since=self.version):
             self._pending.pop(block.version - len(block.rows), None)
-            self._apply(block)
-            self.version = block.version
+            self._reflect(block)
 
     def reach(self, version: Version) -> None:
         """Catch up to ``version``.

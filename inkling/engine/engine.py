@@ -20,6 +20,7 @@ from inkling.core.recommendation import Recommendation, RecommendedItem
 from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.engine import asking
+from inkling.engine.arrivals import Arrivals
 from inkling.engine.base import Accepted, Ask, Receipt, Row
 from inkling.engine.bundle import ERASED, Bundle
 from inkling.engine.clock import ClockName
@@ -60,6 +61,7 @@ class LocalEngine:
         self._door = door or PrivacyDoor()
         self._clock_kind: ClockName = clock
         self._lock = threading.RLock()
+        self._arrivals = Arrivals()
         self._log_impressions = log_impressions
         self._impressions = ImpressionLog(self._write_impressions)
         self._start(bundle, scenario or Scenario())
@@ -245,9 +247,11 @@ class LocalEngine:
     def _take(self, rows: list[dict[str, Any]]) -> int:
         """Store what consent, retention and event ids allow; the rest was taken note of and leaves no trace."""
         kept = [row for row in self._door.rows(rows) if may(row, "store", self.views.consent)]
-        known = self._log.duplicates([row["event_id"] for row in kept])
-        fresh = {row["event_id"]: row for row in kept if row["event_id"] not in known}
-        return self._commits.commit(Changes("events", tuple(fresh.values())))
+        ids = [row["event_id"] for row in kept]
+        with self._arrivals.claim(ids):
+            known = self._log.duplicates(ids)
+            fresh = {row["event_id"]: row for row in kept if row["event_id"] not in known}
+            return self._commits.commit(Changes("events", tuple(fresh.values())))
 
     def put_items(self, rows: Sequence[Row]) -> int:
         """Write whole items (``item_id`` and attributes); return the version that reflects them."""
@@ -376,7 +380,7 @@ class LocalEngine:
             "clock": "data" if self._serving.clock.follows_data(self.views.newest_ts) else "wall",
             "now_ms": self.now_ms(),
             "n_items": int(self.views.available(self.now_ms()).sum()),
-            "n_users": len(self.views.user_ids),
+            "n_users": sum(not user_id.startswith(HIDDEN) for user_id in self.views.user_ids),
             "n_events": self.views.n_events,
             "version": self.version,
             "members": [msgspec.to_builtins(member) for member in report.members],

@@ -110,3 +110,19 @@ def test_a_replay_applies_what_is_not_yet_there():
     commits.replay()
     commits.replay()
     assert names_of(seen) == ["b"]
+
+
+def test_a_block_that_cannot_be_applied_does_not_stop_the_others(caplog):
+    seen = []
+
+    def apply(block):
+        if block.rows[0].get("bad"):
+            raise ValueError("choked")
+        seen.append(block.rows[0]["n"])
+
+    commits = Committer(MemoryLog(), apply)
+    commits.commit(Changes("items", ({"item_id": "a", "n": 1},)))
+    commits.commit(Changes("items", ({"item_id": "b", "bad": True},)))
+    assert commits.commit(Changes("items", ({"item_id": "c", "n": 3},))) == 3
+    assert seen == [1, 3]
+    assert "could not be applied" in caplog.text
