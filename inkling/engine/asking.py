@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ def check(question: Ask) -> None:
 def query_of(questions: Sequence[Ask], views: LiveViews, pipeline: Pipeline, *, now_ms: int) -> Query:
     """Return questions that share a filter as one query in rows."""
     rows = np.array([views.state.row_of(ask.user_id, ask.session_id) for ask in questions], dtype=np.int32)
-    texts = tuple(ask.text for ask in questions)
+    texts = tuple([ask.text for ask in questions])
     said = any(texts)
     history = _histories(questions, rows, views, now_ms)
     candidates = _lists([ask.candidates for ask in questions], views)
@@ -69,9 +69,10 @@ def query_of(questions: Sequence[Ask], views: LiveViews, pipeline: Pipeline, *, 
 
 
 def _histories(questions: Sequence[Ask], rows: I32, views: LiveViews, now_ms: int) -> History:
-    if all(ask.history is None for ask in questions):
+    n_without = [ask.history for ask in questions].count(None)
+    if n_without == len(questions):
         return views.state.history(rows)
-    if any(ask.history is None for ask in questions):
+    if n_without:
         raise RequestError("Some questions bring a history and some do not.", hint="Ask them apart.")
     lists = []
     for ask in questions:
@@ -89,14 +90,16 @@ def _just_before(offsets: I64, now_ms: int) -> I64:
 
 def _contexts(questions: Sequence[Ask], rows: I32, views: LiveViews) -> dict[str, tuple[str | None, ...]]:
     """Return what the question says of its context, else the person's last known one."""
-    names = {*views.scenario.context, *(name for ask in questions for name in ask.context)}
+    names = set(views.scenario.context)
+    for ask in questions:
+        names.update(ask.context)
     known = [{**views.contexts.get(row, {}), **ask.context} for row, ask in zip(rows.tolist(), questions, strict=True)]
-    found = {name: tuple(context.get(name) for context in known) for name in sorted(names)}
-    return {name: values for name, values in found.items() if any(value is not None for value in values)}
+    found = {name: tuple([context.get(name) for context in known]) for name in sorted(names)}
+    return {name: values for name, values in found.items() if values.count(None) < len(values)}
 
 
 def _lists(ids: Sequence[Sequence[str] | None], views: LiveViews) -> Jagged | None:
-    if all(one is None for one in ids):
+    if ids.count(None) == len(ids):
         return None
     parts = []
     for one in ids:
@@ -113,18 +116,10 @@ def lines_of(
     for person, ask in enumerate(questions):
         start, end = int(answer.offsets[person]), int(answer.offsets[person + 1])
         reasons = _reasons(ask, query, person, answer.item_rows[start:end], views, pipeline)
-        rows, scores = answer.item_rows[start:end].tolist(), answer.scores[start:end].tolist()
-        out.append(
-            tuple(
-                RecommendedItem(
-                    views.item_ids.id_of(row),
-                    round(score, 6),
-                    answer.source_of(start + position),
-                    reasons[position] if reasons else None,
-                )
-                for position, (row, score) in enumerate(zip(rows, scores, strict=True))
-            )
-        )
+        ids, scores = views.item_ids.ids(answer.item_rows[start:end]), answer.scores[start:end].tolist()
+        sources = [answer.source_names[code] for code in answer.sources[start:end].tolist()]
+        lines = zip(ids, scores, sources, reasons or [None] * len(ids), strict=True)
+        out.append(tuple([RecommendedItem(id_, round(score, 6), *rest) for id_, score, *rest in lines]))
     return out
 
 
@@ -140,7 +135,7 @@ def _reasons(ask: Ask, query: Query, person: int, rows: I32, views: LiveViews, p
 
 def new_id() -> str:
     """Return an id for an answer."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def narrow(allowed: Bool, rows: I32) -> Bool:

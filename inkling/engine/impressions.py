@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from inkling.core.recommendation import Recommendation
 
 _LOG = logging.getLogger("inkling")
+_BATCH = 256
+_WAIT_S = 0.05  # so long the writer lets answers gather: each batch costs the same few hundred microseconds
 
 
 class ImpressionLog:
-    """A queue and a thread: answers are handed over in a microsecond and written in batches.
+    """Answers are handed over in a microsecond and written in batches by a thread.
 
     The queue is bounded; when the writer cannot keep up, impressions are counted as dropped instead of slowing answers.
     """
@@ -22,28 +24,23 @@ class ImpressionLog:
     def __init__(self, write: Callable[[tuple[dict[str, Any], ...]], object], *, limit: int = 100_000) -> None:
         """Write batches by ``write``; hold at most ``limit`` answers."""
         self._write = write
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(limit)
+        self._limit = limit
+        self._waiting: deque[tuple[Recommendation, dict[str, str], int]] = deque()
+        self._some, self._hurry = threading.Event(), threading.Event()
+        self._idle = threading.Condition()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._busy = self._closing = False
         self.n_dropped = 0
 
     def add(self, answer: Recommendation, *, who: dict[str, str], now_ms: int) -> None:
         """Hand over one answer."""
-        row = {
-            **who,
-            "recommendation_id": answer.id,
-            "timestamp": now_ms,
-            "item_ids": [item.item_id for item in answer.items],
-            "scores": [item.score for item in answer.items],
-            "sources": [item.source for item in answer.items],
-            "version": answer.version,
-            "bundle": answer.bundle,
-            "arm": answer.arm,
-        }
-        try:
-            self._queue.put_nowait(row)
-        except queue.Full:
+        if len(self._waiting) >= self._limit:
             self.n_dropped += 1
+            return
+        self._waiting.append((answer, who, now_ms))
+        if not self._some.is_set():
+            self._some.set()
         if self._thread is None:
             self._start()
 
@@ -54,37 +51,51 @@ class ImpressionLog:
                 self._thread.start()
 
     def _run(self) -> None:
-        going = True
-        while going and (row := self._queue.get()) is not None:
-            rows = [row]
-            while len(rows) < 256 and going:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                going = following is not None
-                if following is not None:
-                    rows.append(following)
-            self._flush(rows)
+        while not (self._closing and not self._waiting):
+            self._some.wait()
+            self._hurry.wait(_WAIT_S)
+            self._some.clear()  # before looking: what comes later sets it again
+            self._busy = True
+            while self._waiting:
+                self._flush([self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))])
+            with self._idle:
+                self._busy = False
+                self._idle.notify_all()
 
-    def _flush(self, rows: list[dict[str, Any]]) -> None:
+    def _flush(self, waiting: list[tuple[Recommendation, dict[str, str], int]]) -> None:
         try:
-            self._write(tuple(rows))
+            self._write(tuple([_row(*one) for one in waiting]))
         except Exception as error:  # a full disk or a closed log must not end the logging for good
-            self.n_dropped += len(rows)
-            _LOG.warning("%d impressions could not be logged: %s", len(rows), error)
-        finally:
-            for _ in rows:
-                self._queue.task_done()
+            self.n_dropped += len(waiting)
+            _LOG.warning("%d impressions could not be logged: %s", len(waiting), error)
 
     def flush(self) -> None:
         """Wait until everything handed over so far is in the log."""
-        if self._thread is not None and self._thread.is_alive():
-            self._queue.join()
+        if self._thread is None or not self._thread.is_alive():
+            return
+        self._hurry.set()
+        with self._idle:
+            self._idle.wait_for(lambda: not self._waiting and not self._busy)
+        self._hurry.clear()
 
     def close(self) -> None:
         """Write what is left and stop."""
         if self._thread is not None and self._thread.is_alive():
-            self._queue.join()
-            self._queue.put(None)
+            self._closing = True
+            self._hurry.set()
+            self._some.set()
             self._thread.join(timeout=10)
+
+
+def _row(answer: Recommendation, who: dict[str, str], now_ms: int) -> dict[str, Any]:
+    return {
+        **who,
+        "recommendation_id": answer.id,
+        "timestamp": now_ms,
+        "item_ids": [item.item_id for item in answer.items],
+        "scores": [item.score for item in answer.items],
+        "sources": [item.source for item in answer.items],
+        "version": answer.version,
+        "bundle": answer.bundle,
+        "arm": answer.arm,
+    }

@@ -157,6 +157,13 @@ def flat_scores(ranker: Ranker, query: Query, items: Candidates) -> F32:
     return scores
 
 
+def asked_columns(ranker: Ranker | None) -> frozenset[str] | None:
+    """Return the names of the columns that a ranker looks at; None where it may be any."""
+    asks = getattr(ranker, "asks", None)
+    found: frozenset[str] | None = asks() if asks is not None else None
+    return found
+
+
 def without(window: Judged, dropped: Sequence[str]) -> Judged:
     """Return a window without the columns of some members."""
     gone = {start + name for name in dropped for start in (OPINION, RANK)}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -31,14 +30,25 @@ class Trace:
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to the stage ``name``."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
+    def stage(self, name: str) -> Stage:
+        """Return what adds the time spent inside it to the stage ``name``."""
+        return Stage(self.timings_ms, name)
+
+
+class Stage:
+    """A stretch of time; plain methods, since a generator costs several times as much on the request path."""
+
+    __slots__ = ("_name", "_start", "_timings_ms")
+
+    def __init__(self, timings_ms: dict[str, float], name: str) -> None:
+        self._timings_ms, self._name = timings_ms, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        took = (time.perf_counter() - self._start) * 1000
+        self._timings_ms[self._name] = self._timings_ms.get(self._name, 0.0) + took
 
 
 class MemberReport(msgspec.Struct, frozen=True):

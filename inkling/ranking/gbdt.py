@@ -63,6 +63,8 @@ class Gbdt:
         self.config = config or GbdtConfig()
         self._names: tuple[str, ...] = ()
         self._trees: TreeEnsemble | None = None
+        self._used: tuple[str, ...] = ()
+        self._asks: frozenset[str] = frozenset()
         self._node_values = np.zeros((0, 0))  # (T, L - 1)
         self._gains = np.zeros(0)  # (F,)
 
@@ -82,11 +84,17 @@ class Gbdt:
             self._parameters(run), training, num_boost_round=self.config.trees, valid_sets=watched, callbacks=stop
         )
         text = booster.model_to_string(num_iteration=booster.best_iteration)
-        self._trees = from_lightgbm_text(text)
-        self._node_values = _node_values(text, self._trees)
+        trees = from_lightgbm_text(text)
+        self._take(trees)
+        self._node_values = _node_values(text, trees)
         gains = booster.feature_importance(importance_type="gain", iteration=booster.best_iteration)
         self._gains = gains / max(float(gains.sum()), 1e-12)
         return self
+
+    def _take(self, trees: TreeEnsemble) -> None:
+        self._trees = trees
+        self._used = tuple(self._names[at] for at in np.unique(trees.feature[trees.feature >= 0]).tolist())
+        self._asks = frozenset(self._used)
 
     def _dataset(self, lightgbm: Any, data: RankingSet, reference: Any = None) -> Any:
         """Return LightGBM's view of the people who took some and left some; by item, of everyone."""
@@ -134,13 +142,12 @@ class Gbdt:
         if self._trees is None or not n:
             return items.scores
         unknown = np.broadcast_to(np.float32(np.nan), (n,))
-        columns = [items.fields.get(self._names[at], unknown) for at in self._trees.tables.used.tolist()]
+        columns = [items.fields.get(name, unknown) for name in self._used]
         return score_columns(self._trees, columns, n)
 
     def asks(self) -> frozenset[str]:
         """Return the names of the columns that some tree asks about."""
-        used = [] if self._trees is None else self._trees.tables.used.tolist()
-        return frozenset(self._names[at] for at in used)
+        return self._asks
 
     @property
     def base(self) -> float:
@@ -175,7 +182,8 @@ class Gbdt:
         """Take over what :meth:`state` returned."""
         self._names = decode_names(state)
         trees = {key.removeprefix("trees."): value for key, value in state.items() if key.startswith("trees.")}
-        self._trees = TreeEnsemble.from_arrays(trees) if trees else None
+        if trees:
+            self._take(TreeEnsemble.from_arrays(trees))
         self._node_values, self._gains = np.array(state["node_values"]), np.array(state["gains"])
         return self
 

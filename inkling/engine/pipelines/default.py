@@ -23,7 +23,7 @@ from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
 from inkling.engine.beside import placed
 from inkling.engine.grounds import asked_for, explanations
-from inkling.engine.order import Choice, Orders, flat_scores, new_ranker, shares, without
+from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares, without
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
 from inkling.engine.recall import OPINION, RANK, MemberConfig, Recall, labels_of
 from inkling.engine.said import Said
@@ -54,6 +54,7 @@ MEMBERS: dict[str, MemberConfig] = {
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
 }
 _MORE_BY_TEXT = 100
+_MAGNITUDE, _PLACE = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
 TREES: dict[str, Any] = {"trees": 60, "learning_rate": 0.1, "leaves": 16, "feature_share": 0.6, "row_share": 1.0}
 _ORDERS = ("fused", "linear", "gbdt")
 
@@ -234,10 +235,12 @@ class Default:
                 items = self._recall.candidates(asked, self._choice.weights, limit=limit + _MORE_BY_TEXT)
         with trace.stage("features"):
             if self._choice.order != "fused":
-                items = _ranked_fields(self._features.compute(limited, items))
+                wanted = asked_columns(self._choice.ranker)
+                items = _ranked_fields(self._features.compute(limited, items, wanted=wanted))
         with trace.stage("rank"):
             scores = self._probability(self._scores(limited, items))
-            items = replace(items, fields={}).with_scores(scores)
+            bare = Candidates(items.offsets, items.item_rows, items.scores, items.sources, items.source_names)
+            items = bare.with_scores(scores)
             if query.texts:
                 items = self._said.joined(limited, items)
         with trace.stage("policy"):
@@ -372,7 +375,7 @@ def _ranked_fields(items: Candidates) -> Candidates:
     """Add each opinion's reciprocal rank among the person's candidates: scores shift from fit to fit, ranks do not."""
     opinions = [OPINION + name for name in items.source_names if OPINION + name in items.fields]
     if len(items) == 1:
-        ranks = list(reciprocal_ranks_of(np.stack([items.fields[name] for name in opinions]))) if opinions else []
+        ranks = list(reciprocal_ranks_of(np.array([items.fields[name] for name in opinions]))) if opinions else []
     else:
         ranks = [reciprocal_ranks(items.offsets, items.fields[name]) for name in opinions]
     return items.with_fields({RANK + n.removeprefix(OPINION): r for n, r in zip(opinions, ranks, strict=True)})
@@ -380,10 +383,17 @@ def _ranked_fields(items: Candidates) -> Candidates:
 
 def reciprocal_ranks_of(says: F32) -> F32:
     """Return 1 / (60 + rank) of each column of (members, N) within its row, as the kernel does for one row."""
-    order = np.argsort(-says, axis=1, kind="stable")
+    n_members, n = says.shape
+    # A float's bits, read as an integer, keep its order; below them the place settles ties. Plain sorting is fast.
+    bits = (says + np.float32(0)).view(np.int32)
+    keys = (~(bits ^ ((bits >> 31) & _MAGNITUDE))).astype(np.int64)
+    keys <<= 32
+    keys |= np.arange(n)
+    keys.sort(axis=1)
+    keys &= _PLACE
+    keys += (np.arange(n_members) * n)[:, None]
     ranks = np.empty(says.shape, dtype=np.float32)
-    values = np.broadcast_to((1.0 / np.arange(61.0, 61.0 + says.shape[1])).astype(np.float32), says.shape)
-    np.put_along_axis(ranks, order, values, axis=1)
+    ranks.reshape(-1)[keys] = (1.0 / np.arange(61.0, 61.0 + n)).astype(np.float32)
     return ranks
 
 
