@@ -154,7 +154,7 @@ class Query:
     exclude: Jagged | None = None
 
     def __len__(self) -> int:
-        return len(self.history)
+        return len(self.history.offsets) - 1
 
     def take(self, people: Sequence[int] | I64 | I32) -> Query:
         """Return the question for the people at the given positions of the batch, in that order."""

@@ -50,6 +50,7 @@ class Recall:
     left_out: dict[str, str] = field(default_factory=dict)
     _stack: Stack | None = None
     _kept: dict[str, tuple[int, F32]] = field(default_factory=dict)
+    _all_open: Bool | None = None
 
     @classmethod
     def of(cls, configs: Mapping[str, MemberConfig], *, encoder: Any = None) -> Recall:
@@ -85,12 +86,22 @@ class Recall:
         An opinion is a member's score divided by its best score for this person, so 1 is its favourite.
         """
         parts = []
+        query = self._narrowed(query)
         size = max(_BLOCK_CELLS // max(query.n_items * max(len(self.members), 1), 1), 1)
         for begin in range(0, len(query), size):
             block = range(begin, min(begin + size, len(query)))
             part = query if len(block) == len(query) else query.take(block)
             parts += self._block(part, weights, limit)
         return _gather(parts, tuple(self.members), self._power(weights))
+
+    def _narrowed(self, query: Query) -> Query:
+        """Return the question without a mask that lets everything through; masks of the catalogue are looked at once."""
+        allowed = query.allowed
+        if allowed is None or (allowed is not self._all_open and not allowed.all()):
+            return query
+        if not allowed.flags.writeable:
+            self._all_open = allowed
+        return replace(query, allowed=None)
 
     def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
         spoken = self._spoken(query)
@@ -212,10 +223,9 @@ def _scores(member: Retriever, query: Query, k: Mapping[str, int]) -> F32:
 
 def _open_to(query: Query, person: int) -> Bool | None:
     """Return (n_items,) what may be answered to one person; None is everything."""
-    allowed = None if query.allowed is None or query.allowed.all() else query.allowed
     if query.exclude is None or not len(query.exclude[person]):
-        return allowed
-    mask = np.ones(query.n_items, dtype=np.bool_) if allowed is None else allowed.copy()
+        return query.allowed
+    mask = np.ones(query.n_items, dtype=np.bool_) if query.allowed is None else query.allowed.copy()
     rows = query.exclude[person]
     mask[rows[(rows >= 0) & (rows < query.n_items)]] = False
     return mask
@@ -223,7 +233,7 @@ def _open_to(query: Query, person: int) -> Bool | None:
 
 def _favourites(spoken: F32, query: Query) -> F32:
     """Return each member's best score (members, B) among what may be answered; 1 where it has nothing to say."""
-    if query.allowed is not None and not query.allowed.all():
+    if query.allowed is not None:
         spoken = spoken[:, :, query.allowed]
     best: F32 = spoken.max(axis=2, initial=0)
     best[best <= 0] = 1

@@ -87,6 +87,8 @@ def _find(keys: I64, wanted: I64) -> tuple[I64, Bool]:
 def _by_person(history: History, visits: Visits) -> tuple[F32, F32, I64, I64, I64]:
     """Return numbers of events and sessions, first and last time, and newest session (B,) of the positive events."""
     ts, session = history.ts[visits.positive], history.session_rows[visits.positive]
+    if len(visits.edges) == 2:
+        return _of_one(ts, session)
     edges = np.array(visits.edges)
     begin, end = edges[:-1], edges[1:]
     changed = np.zeros(len(ts) + 1, dtype=np.int64)
@@ -101,3 +103,14 @@ def _by_person(history: History, visits: Visits) -> tuple[F32, F32, I64, I64, I6
         n_sessions[has] = running[final + 1] - running[begin + 1] + 1
         newest[has] = np.maximum.reduceat(session, begin)
     return (edges[1:] - edges[:-1]).astype(np.float32), n_sessions, first, last, newest
+
+
+def _of_one(ts: I64, session: I32) -> tuple[F32, F32, I64, I64, I64]:
+    """Return the same of a single person, without the arithmetic of a batch."""
+    n = len(ts)
+    if not n:
+        none, never = np.zeros(1, dtype=np.float32), np.zeros(1, dtype=np.int64)
+        return none, none, never, never, never
+    n_sessions = 1 + int(np.count_nonzero(session[1:] != session[:-1]))
+    sums = np.array([n, n_sessions], dtype=np.float32)
+    return sums[:1], sums[1:], ts[:1], ts[-1:], session.max(keepdims=True).astype(np.int64)

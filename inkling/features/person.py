@@ -49,7 +49,7 @@ class Person:
         rows[4] = np.where(history.n_sessions > 1, span / np.maximum(sessions - 1, 1), np.nan)
         rows[5] = np.where(known, 1 - distinct / np.maximum(taken, 1), np.nan)
         if n_people == 1:  # the same for all candidates: not copied, so that a reader may see that it is
-            return np.broadcast_to(rows, (6, len(moment.people)))
+            return np.ndarray((6, len(moment.people)), dtype=np.float32, buffer=rows, strides=(rows.strides[0], 0))
         spread: F32 = rows[:, moment.people]
         return spread
 

@@ -85,17 +85,14 @@ class FeatureTable:
         Args:
             query: The question.
             items: Its candidates.
-            wanted: Names of the columns that will be read; None for all.
+            wanted: Names of the columns that will be read; others may be missing or unknown. None for all.
         """
         moment = Moment(query, items, wanted=wanted)
         fields: dict[str, Array] = {}
         with np.errstate(invalid="ignore", divide="ignore"):
             for group, names in self._groups_with_names():
-                if wanted is None:
+                if wanted is None or not wanted.isdisjoint(names):
                     fields.update(zip(names, self._block(group, moment), strict=True))
-                elif not wanted.isdisjoint(names):
-                    columns = zip(names, self._block(group, moment), strict=True)
-                    fields.update((name, column) for name, column in columns if name in wanted)
         return items.with_fields(fields)
 
     def _groups_with_names(self) -> list[tuple[FeatureGroup, tuple[str, ...]]]:
@@ -106,8 +103,11 @@ class FeatureTable:
 
     def _block(self, group: FeatureGroup, moment: Moment) -> F32:
         """Return a group's columns; what depends on the item alone is read from what was prepared for all items."""
-        now, n_items = int(moment.query.now[0]) if len(moment.query) else 0, moment.query.n_items
-        if not isinstance(group, _BY_ITEM) or (len(moment.query) > 1 and (moment.query.now != now).any()):
+        if not isinstance(group, _BY_ITEM):
+            return group.compute(moment)
+        asked = moment.query.now
+        now, n_items = int(asked[0]) if len(asked) else 0, moment.query.n_items
+        if len(asked) > 1 and (asked != now).any():
             return group.compute(moment)
         with self._lock:
             prepared = self._up_to_date(group, n_items, now)

@@ -129,6 +129,8 @@ def score_columns(ensemble: TreeEnsemble, columns: Sequence[F32], n: int) -> F32
         n: N.
     """
     tables = ensemble.tables
+    if not n:
+        return np.empty(0, dtype=np.float32)
     block = max(_BLOCK_CELLS // max(tables.survivors.size and len(columns) * ensemble.n_trees, 1), 1)
     if n <= block:
         return _score_block(tables, columns, n).astype(np.float32)
@@ -156,15 +158,17 @@ def _score_block(tables: MaskTables, columns: Sequence[F32], n: int) -> F64:
 def _alive(tables: MaskTables, columns: Sequence[F32], n: int) -> Masks:
     """Return the leaves (N, T) that survive all features; what is the same for all examples is looked up once."""
     places = np.empty((len(columns), n), dtype=np.int64)
-    same, n_moving = [], 0
+    same, moving = [], []
     for values, thresholds, start in zip(columns, tables.thresholds, tables.starts, strict=True):
-        if n > 1 and values.strides[0] == 0:
+        if values.strides[0] == 0:
             same.append(int(thresholds.searchsorted(values[0])) + start)
         else:
-            np.add(thresholds.searchsorted(values), start, out=places[n_moving])
-            n_moving += 1
+            places[len(moving)] = thresholds.searchsorted(values)
+            moving.append(start)
+    places = places[: len(moving)]
+    places += np.array(moving, dtype=np.int64)[:, None]
     survivors = tables.survivors
-    alive: Masks = np.bitwise_and.reduce(survivors.take(places[:n_moving], axis=0), axis=0)
+    alive: Masks = np.bitwise_and.reduce(survivors.take(places, axis=0), axis=0)
     if same:
         alive = alive & np.bitwise_and.reduce(survivors.take(same, axis=0), axis=0)
     return alive

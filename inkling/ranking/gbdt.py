@@ -141,8 +141,11 @@ class Gbdt:
         n = len(items.item_rows)
         if self._trees is None or not n:
             return items.scores
-        unknown = np.broadcast_to(np.float32(np.nan), (n,))
-        columns = [items.fields.get(name, unknown) for name in self._used]
+        fields = items.fields
+        missing = self._asks.difference(fields)
+        if missing:
+            fields = {**fields, **dict.fromkeys(missing, np.broadcast_to(np.float32(np.nan), (n,)))}
+        columns = [fields[name] for name in self._used]
         return score_columns(self._trees, columns, n)
 
     def asks(self) -> frozenset[str]:
