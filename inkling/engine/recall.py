@@ -26,7 +26,6 @@ OPINION = "says_"
 RANK = "rank_"
 _BLOCK_CELLS = 8_000_000
 _MINUTE_MS = 60_000
-_LEAST = np.finfo(np.float32).smallest_subnormal  # what a member says nothing of is none of its candidates
 _A_WORD = np.float32(0.01)  # members without weight are a source where no other speaks for an item
 
 
@@ -95,7 +94,7 @@ class Recall:
         return _gather(parts, tuple(self.members), self._power(weights))
 
     def _narrowed(self, query: Query) -> Query:
-        """Return the question without a mask that lets everything through; masks of the catalogue are looked at once."""
+        """Return the question without a mask that lets everything through; one of the catalogue is looked at once."""
         allowed = query.allowed
         if allowed is None or (allowed is not self._all_open and not allowed.all()):
             return query
@@ -183,17 +182,10 @@ class Recall:
             rows = np.unique(query.candidates[person])
             return rows[open_to[rows]] if open_to is not None else rows
         wanted = mine if open_to is None else np.where(open_to, mine, 0)
-        n, limits = wanted.shape[1], self._limits()
-        depth = min(max(limits, default=0), n)
-        if depth == 0:
-            return np.empty(0, dtype=np.int32)
-        best = wanted.copy()
-        best.partition(n - depth, axis=1)
-        best = best[:, n - depth :]
-        best.sort(axis=1)
-        least = best[range(len(limits)), [max(depth - k, 0) for k in limits]]
-        among = wanted >= np.maximum(least, _LEAST)[:, None]
-        return among.any(axis=0).nonzero()[0].astype(np.int32)
+        among = np.zeros(wanted.shape[1], dtype=np.bool_)
+        for row, k in zip(wanted, self._limits(), strict=True):
+            among[_best_of(row, k)] = True
+        return among.nonzero()[0].astype(np.int32)
 
     def _limits(self) -> list[int]:
         return [self.k[name] for name in self.members]
@@ -219,6 +211,17 @@ def _scores(member: Retriever, query: Query, k: Mapping[str, int]) -> F32:
     out = np.zeros((len(query), query.n_items), dtype=np.float32)
     out[found.segment_rows, found.item_rows] = found.scores
     return out
+
+
+def _best_of(row: F32, k: int) -> I64:
+    """Return where the best ``k`` of the positive scores (n_items,) are, with all that equal the last of them."""
+    there = (row > 0).nonzero()[0]  # most rows are sparse, and partitioning many equal zeros is slow
+    if len(there) <= k or k <= 0:
+        return there[: max(k, 0)]
+    scores = row[there]
+    best = scores.copy()
+    best.partition(len(best) - k)
+    return there[scores >= best[len(best) - k]]
 
 
 def _open_to(query: Query, person: int) -> Bool | None:

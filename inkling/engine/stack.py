@@ -66,17 +66,21 @@ class Stack:
 
     def scores(self, query: Query, person: int) -> F64:
         """Return (members of the stack, n_items)."""
-        places, amounts = [], []
-        for group in self._groups:
-            taste = group.reader.taste(query, person)
-            places.append(group.places.take(taste.rows, axis=0).ravel())
-            amounts.append((group.strengths.take(taste.rows, axis=0) * taste.weights[:, None]).ravel())
         n = len(self.slots)
-        if not places:
+        tastes = [group.reader.taste(query, person) for group in self._groups]
+        sizes = [len(taste.rows) * group.places.shape[1] for taste, group in zip(tastes, self._groups, strict=True)]
+        if not sizes:
             return np.empty((0, query.n_items))
-        summed = np.bincount(_joined(places), _joined(amounts), n * self.width)
+        places = np.empty(sum(sizes), dtype=self._groups[0].places.dtype)
+        amounts = np.empty(len(places), dtype=self._groups[0].strengths.dtype)
+        begin = 0
+        for taste, group, size in zip(tastes, self._groups, sizes, strict=True):
+            shape, part = (len(taste.rows), -1), slice(begin, begin + size)
+            begin += size
+            if size:  # rows are always inside the lists; "clip" only spares numpy a buffered copy
+                group.places.take(taste.rows, axis=0, out=places[part].reshape(shape), mode="clip")
+                amount = amounts[part].reshape(shape)
+                group.strengths.take(taste.rows, axis=0, out=amount, mode="clip")
+                amount *= taste.weights[:, None]
+        summed = np.bincount(places, amounts, n * self.width)
         return summed.reshape(n, self.width)[:, : query.n_items]
-
-
-def _joined(parts: Sequence[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
