@@ -118,8 +118,9 @@ def lines_of(
         reasons = _reasons(ask, query, person, answer.item_rows[start:end], views, pipeline)
         ids, scores = views.item_ids.ids(answer.item_rows[start:end]), answer.scores[start:end].tolist()
         sources = [answer.source_names[code] for code in answer.sources[start:end].tolist()]
-        lines = zip(ids, scores, sources, reasons or [None] * len(ids), strict=True)
-        out.append(tuple([RecommendedItem(id_, round(score, 6), *rest) for id_, score, *rest in lines]))
+        why: Sequence[Reason | None] = reasons or [None] * len(ids)
+        rounded = [round(score, 6) for score in scores]
+        out.append(tuple(map(RecommendedItem, ids, rounded, sources, why)))
     return out
 
 

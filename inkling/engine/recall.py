@@ -6,6 +6,7 @@ import inspect
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
@@ -104,8 +105,7 @@ class Recall:
 
     def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
         spoken = self._spoken(query)
-        best = _favourites(spoken, query)
-        power = self._power(weights)
+        best, power = _favourites(spoken, query), self._power(weights)
         out = []
         for person in range(len(query)):
             mine = spoken[:, person]
@@ -215,13 +215,14 @@ def _scores(member: Retriever, query: Query, k: Mapping[str, int]) -> F32:
 
 def _best_of(row: F32, k: int) -> I64:
     """Return where the best ``k`` of the positive scores (n_items,) are, with all that equal the last of them."""
-    there = (row > 0).nonzero()[0]  # most rows are sparse, and partitioning many equal zeros is slow
+    there: I64 = (row > 0).nonzero()[0]  # most rows are sparse, and partitioning many equal zeros is slow
     if len(there) <= k or k <= 0:
         return there[: max(k, 0)]
     scores = row[there]
     best = scores.copy()
     best.partition(len(best) - k)
-    return there[scores >= best[len(best) - k]]
+    kept: I64 = there[scores >= best[len(best) - k]]
+    return kept
 
 
 def _open_to(query: Query, person: int) -> Bool | None:
@@ -245,10 +246,9 @@ def _favourites(spoken: F32, query: Query) -> F32:
 
 def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...], power: F32) -> Candidates:
     """Return candidates whose source is the member that speaks loudest for them, by weight and opinion."""
-    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-    np.cumsum([len(rows) for rows, _, _ in parts], out=offsets[1:])
     if not parts:
         return Candidates.empty(0)
+    offsets = np.array([0, *accumulate(len(rows) for rows, _, _ in parts)], dtype=np.int64)
     rows, fused, says = parts[0] if len(parts) == 1 else _joined(parts)
     sources: I8 = (
         (says * (power + _A_WORD)[:, None]).argmax(axis=0).astype(np.int8)

@@ -82,5 +82,5 @@ class Stack:
                 amount = amounts[part].reshape(shape)
                 group.strengths.take(taste.rows, axis=0, out=amount, mode="clip")
                 amount *= taste.weights[:, None]
-        summed = np.bincount(places, amounts, n * self.width)
+        summed: F64 = np.bincount(places, amounts, n * self.width)  # type: ignore[assignment]  # weights make it float
         return summed.reshape(n, self.width)[:, : query.n_items]

@@ -38,16 +38,17 @@ class Person:
         n_people = len(query)
         distinct = np.bincount(history.owner, minlength=n_people)
         taken = np.bincount(history.owner, weights=history.sessions, minlength=n_people)
-        known = history.n_events > 0
         sessions = np.maximum(history.n_sessions, 1)
         span = (history.person_last_ts - history.person_first_ts) / DAY_MS
         rows = np.empty((6, n_people), dtype=np.float32)
-        rows[0] = np.log1p(history.n_events)
-        rows[1] = np.log1p(history.n_sessions)
-        rows[2] = history.n_events / sessions
-        rows[3] = np.where(known, (query.now - history.person_last_ts) / DAY_MS, np.nan)
-        rows[4] = np.where(history.n_sessions > 1, span / np.maximum(sessions - 1, 1), np.nan)
-        rows[5] = np.where(known, 1 - distinct / np.maximum(taken, 1), np.nan)
+        np.log1p(history.n_events, out=rows[0])
+        np.log1p(history.n_sessions, out=rows[1])
+        np.divide(history.n_events, sessions, out=rows[2])
+        rows[3] = (query.now - history.person_last_ts) / DAY_MS
+        rows[4] = span / np.maximum(sessions - 1, 1)
+        rows[5] = 1 - distinct / np.maximum(taken, 1)
+        rows[4, history.n_sessions <= 1] = np.nan
+        rows[3::2, history.n_events <= 0] = np.nan
         if n_people == 1:  # the same for all candidates: not copied, so that a reader may see that it is
             return np.ndarray((6, len(moment.people)), dtype=np.float32, buffer=rows, strides=(rows.strides[0], 0))
         spread: F32 = rows[:, moment.people]

@@ -158,7 +158,8 @@ def _score_block(tables: MaskTables, columns: Sequence[F32], n: int) -> F64:
 def _alive(tables: MaskTables, columns: Sequence[F32], n: int) -> Masks:
     """Return the leaves (N, T) that survive all features; what is the same for all examples is looked up once."""
     places = np.empty((len(columns), n), dtype=np.int64)
-    same, moving = [], []
+    same: list[int] = []
+    moving: list[int] = []
     for values, thresholds, start in zip(columns, tables.thresholds, tables.starts, strict=True):
         if values.strides[0] == 0:
             same.append(int(thresholds.searchsorted(values[0])) + start)
