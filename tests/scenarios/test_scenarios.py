@@ -14,6 +14,7 @@ from inkling.events.folder import with_events
 from inkling.events.schema import apply_info
 
 CHEAP = {
+    "encoder": "hashing",
     "n_windows": 1,
     "order": "fused",
     "members": {
