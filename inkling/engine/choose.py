@@ -15,6 +15,7 @@ from inkling.kernels.jagged import segment_rank
 from inkling.ranking.base import RankingSet
 
 K = 10
+_TIE = 1e-4
 _STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -53,8 +54,17 @@ def mean_ndcg(windows: Sequence[Judged], scores: Sequence[F32]) -> float:
 
 
 def fused(items: Candidates, weights: Mapping[str, float]) -> F32:
-    """Return the weighted sum (N,) of the members' opinions."""
+    """Return the weighted sum (N,) of the members' opinions; ties go by all opinions, as in an answer."""
     total = np.zeros(len(items.item_rows), dtype=np.float32)
+    for name, column in items.fields.items():
+        if name.startswith(OPINION):
+            total += np.float32(weights.get(name.removeprefix(OPINION), 0.0) + _TIE) * column
+    return total
+
+
+def alone(items: Candidates, weights: Mapping[str, float]) -> F32:
+    """Return the weighted sum (N,) of some opinions and nothing else; ties go by a hash of the item."""
+    total = (items.item_rows.astype(np.int64) * 2654435761 % 1_000_003).astype(np.float32) * np.float32(1e-10)
     for name, weight in weights.items():
         if weight and OPINION + name in items.fields:
             total += np.float32(weight) * items.fields[OPINION + name]
@@ -64,27 +74,31 @@ def fused(items: Candidates, weights: Mapping[str, float]) -> F32:
 def fusion_weights(windows: Sequence[Judged], names: Sequence[str], *, rounds: int = 2) -> dict[str, float]:
     """Return the weights of the members that order the windows best: coordinate ascent from the best single member.
 
-    The single members are among what is tried, so the fusion is on these windows never worse than the best of them.
+    A step is taken only where people gain by it beyond half its standard error, so that weights do not follow noise.
     """
-    alone = {name: _value(windows, {name: 1.0}) for name in names}
-    best_name = max(alone, key=lambda name: alone[name], default="")
-    weights = {name: float(name == best_name) for name in names}
-    best = alone.get(best_name, 0.0)
-    order = sorted(names, key=lambda name: -alone[name])
+    singly = {name: _values(windows, {name: 1.0}) for name in names}
+    order = sorted(names, key=lambda name: -singly[name].mean())
+    if not order:
+        return {}
+    weights, best = {name: float(name == order[0]) for name in names}, singly[order[0]]
     for _ in range(rounds):
-        before = best
+        changed = False
         for name in order:
             for step in _STEPS:
                 tried = {**weights, name: step}
-                if step != weights[name] and any(tried.values()) and (value := _value(windows, tried)) > best + 1e-5:
-                    weights, best = tried, value
-        if best - before < 1e-4:
+                if step == weights[name] or not any(tried.values()):
+                    continue
+                gain = (values := _values(windows, tried)) - best
+                if gain.mean() > 1e-5 + 0.5 * gain.std() / np.sqrt(len(gain)):
+                    weights, best, changed = tried, values, True
+        if not changed:
             break
     return weights
 
 
-def _value(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:
-    return mean_fused(windows, weights)
+def _values(windows: Sequence[Judged], weights: Mapping[str, float]) -> F64:
+    each = [window.ndcg(alone(window.items, weights)) for window in windows]
+    return np.concatenate(each) if each else np.zeros(1)
 
 
 def pooled(windows: Sequence[Judged]) -> RankingSet:
@@ -126,9 +140,9 @@ def _spread(n: int, wanted: int) -> I64:
     return np.arange(n) if n <= wanted else np.linspace(0, n - 1, wanted).astype(np.int64)
 
 
-def mean_fused(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:
-    """Return NDCG@10 pooled over windows, ordered by the weighted sum of opinions."""
-    return mean_ndcg(windows, [fused(window.items, weights) for window in windows])
+def mean_alone(windows: Sequence[Judged], weights: Mapping[str, float]) -> float:
+    """Return NDCG@10 pooled over windows, ordered by the weighted sum of some opinions and nothing else."""
+    return float(_values(windows, weights).mean())
 
 
 def calibrate(scores: F32, labels: F32) -> tuple[float, float]:

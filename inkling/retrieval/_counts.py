@@ -136,10 +136,30 @@ class CountLog:
         return True
 
     def _insert(self, ts: int, item: int, person: int, value: float) -> None:
-        """Put a late event where it belongs."""
-        place = int(np.searchsorted(self._ts[: self._n], ts, side="right"))
-        new = {"ts": ts, "items": item, "people": person, "values": value}
-        self._set(*(np.insert(getattr(self, f"_{name}")[: self._n], place, new[name]) for name in _COLUMNS))
+        """Put a late event where it belongs: only the lines after it move."""
+        self._reserve()
+        n = self._n
+        place = int(np.searchsorted(self._ts[:n], ts, side="right"))
+        for name, new in zip(_COLUMNS, (ts, item, person, value), strict=True):
+            column = getattr(self, f"_{name}")
+            column[place + 1 : n + 1] = column[place:n].copy()
+            column[place] = new
+        self._n = n + 1
+        self._make_way(place)
+        if self._places is not None and person >= 0:
+            self._places[_key(person, item)] = place
+        if place < self._span[1]:
+            self._sums, self._span = np.empty(0, dtype=np.float64), (0, 0)
+
+    def _make_way(self, place: int) -> None:
+        """Move on what is known of the lines that a new one at ``place`` pushed back, the last first."""
+        if self._places is None:
+            return
+        people, items = self._people[place + 1 : self._n].tolist(), self._items[place + 1 : self._n].tolist()
+        for back in range(len(people) - 1, -1, -1):
+            key = _key(people[back], items[back])
+            if people[back] >= 0 and self._places.get(key) == place + back:
+                self._places[key] = place + back + 1
 
     def _reserve(self) -> None:
         if self._n < len(self._ts):

@@ -25,13 +25,13 @@ from inkling.engine.beside import placed
 from inkling.engine.grounds import asked_for, explanations
 from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares, without
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
-from inkling.engine.recall import OPINION, RANK, MemberConfig, Recall, labels_of
+from inkling.engine.ranks import ranked_fields
+from inkling.engine.recall import OPINION, MemberConfig, Recall, labels_of
 from inkling.engine.said import Said
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.windows import Window, windows
 from inkling.features.table import GROUPS, FeatureTable
-from inkling.kernels.jagged import reciprocal_ranks
 from inkling.ranking.base import RankingSet
 from inkling.retrieval.base import Similar
 from inkling.retrieval.semantic import Semantic, SemanticConfig
@@ -54,7 +54,8 @@ MEMBERS: dict[str, MemberConfig] = {
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
 }
 _MORE_BY_TEXT = 100
-_MAGNITUDE, _PLACE = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
+_SMALL = 50_000  # positive events below which more windows are looked at: each holds few people
+_NEEDS_TIME = frozenset({"trending", "markov", "next", "season"})
 TREES: dict[str, Any] = {"trees": 60, "learning_rate": 0.1, "leaves": 16, "feature_share": 0.6, "row_share": 1.0}
 _ORDERS = ("fused", "linear", "gbdt")
 
@@ -69,7 +70,7 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     order: Literal["auto", "fused", "linear", "gbdt"] = "auto"
     """What orders the candidates; auto takes the best on validation."""
     n_windows: int = 3
-    """How many windows of the past teach the order."""
+    """How many windows of the past teach the order; twice as many where there are few events."""
     features: tuple[str, ...] = tuple(GROUPS)
     """Groups of features that a ranker reads."""
     linear: dict[str, Any] = msgspec.field(default_factory=lambda: {"pairs": 4})
@@ -122,7 +123,9 @@ class Default:
         self.scenario = data.scenario
         self._shown = Shown(self.scenario, diversity=self.config.diversity)
         limit = minutes * 60 if minutes > 0 else float("inf")
-        past = self._past(windows(data, self.config.n_windows, run), run, start + 0.4 * limit)
+        small = int(data.interactions.positive.sum()) < _SMALL
+        n_windows = self.config.n_windows * (2 if small else 1)
+        past = self._past(windows(data, n_windows, run), run, start + 0.4 * limit)
         self._choose(past, run, start + 0.6 * limit)
         run.progress("learning from everything", 0, 1)
         seconds = self._recall.fit(data, run)
@@ -138,7 +141,9 @@ class Default:
         The newest window shows which members add nothing here; they are left out from then on.
         """
         past: list[choose.Judged] = []
-        self._members, self._dropped = dict(self.config.members), ()
+        timeless = self.scenario.time == "none"
+        self._members = {n: m for n, m in self.config.members.items() if not (timeless and n in _NEEDS_TIME)}
+        self._dropped = ()
         for window in run.track(found, "learning from the past", total=len(found)):
             if past and time.perf_counter() > deadline:
                 break
@@ -164,7 +169,7 @@ class Default:
         features = FeatureTable(self.config.features).fit(window.train)
         query = self._limited(window.train.query(window.user_rows))
         even = dict.fromkeys(recall.members, 1.0)
-        items = _ranked_fields(features.compute(query, recall.candidates(query, even, limit=self.config.n_candidates)))
+        items = ranked_fields(features.compute(query, recall.candidates(query, even, limit=self.config.n_candidates)))
         targets = (window.targets.offsets, window.targets.values)
         labels = labels_of(items, targets, query.n_items)
         return choose.judged(RankingSet(query, items, labels), window.targets)
@@ -188,17 +193,17 @@ class Default:
         return self
 
     def _tell(self, past: list[choose.Judged], seconds: Mapping[str, float], data: Dataset, fit_s: float) -> None:
-        whole = choose.mean_fused(past, self._choice.weights)
+        whole = choose.mean_alone(past, self._choice.weights)
         members = []
         for name, member in self._recall.members.items():
-            alone = choose.mean_fused(past, {name: 1.0})
+            alone = choose.mean_alone(past, {name: 1.0})
             rest = {other: weight for other, weight in self._choice.weights.items() if other != name}
             members.append(
                 MemberReport(
                     name,
                     self._choice.weights.get(name, 0.0),
                     alone,
-                    choose.mean_fused(past, rest),
+                    choose.mean_alone(past, rest),
                     _milliseconds(member, data),
                     to_dict(member.config),
                     f"fitted in {seconds[name]:.1f} s",
@@ -236,7 +241,7 @@ class Default:
         with trace.stage("features"):
             if self._choice.order != "fused":
                 wanted = asked_columns(self._choice.ranker)
-                items = _ranked_fields(self._features.compute(limited, items, wanted=wanted))
+                items = ranked_fields(self._features.compute(limited, items, wanted=wanted))
         with trace.stage("rank"):
             scores = self._probability(self._scores(limited, items))
             bare = Candidates(items.offsets, items.item_rows, items.scores, items.sources, items.source_names)
@@ -270,7 +275,7 @@ class Default:
         beside = self._recall.candidates(self._limited(query), self._choice.weights, limit=self.config.n_candidates)
         asked = replace(query, candidates=items, exclude=None, allowed=None)
         found = self._recall.candidates(asked, self._choice.weights, limit=max(len(items.values), 1))
-        found = self._features.compute(asked, placed(found, _ranked_fields(beside)))
+        found = self._features.compute(asked, placed(found, ranked_fields(beside)))
         chance = self._probability(self._scores(asked, found))
         n_items = query.n_items
         order = np.argsort(found.segment_rows * n_items + found.item_rows)
@@ -304,7 +309,7 @@ class Default:
         wanted = np.union1d(beside.item_rows, item_rows).astype(np.int32)
         asked = replace(query, candidates=Jagged.from_lists([wanted]), exclude=None, allowed=None)
         items = self._recall.candidates(asked, self._choice.weights, limit=len(wanted))
-        items = _ranked_fields(self._features.compute(asked, items))
+        items = ranked_fields(self._features.compute(asked, items))
         order = np.argsort(items.item_rows)
         flat = order[np.searchsorted(items.item_rows[order], item_rows)]
         picked = items.select(flat, np.array([0, len(flat)], dtype=np.int64))
@@ -369,32 +374,6 @@ class Default:
         self._choice = Choice(order, dict(saved["weights"]), ranker, (float(slope), float(intercept)), {})
         self._report = msgspec.convert(saved["report"], PipelineReport)
         return self
-
-
-def _ranked_fields(items: Candidates) -> Candidates:
-    """Add each opinion's reciprocal rank among the person's candidates: scores shift from fit to fit, ranks do not."""
-    opinions = [OPINION + name for name in items.source_names if OPINION + name in items.fields]
-    if len(items) == 1:
-        ranks = list(reciprocal_ranks_of(np.array([items.fields[name] for name in opinions]))) if opinions else []
-    else:
-        ranks = [reciprocal_ranks(items.offsets, items.fields[name]) for name in opinions]
-    return items.with_fields({RANK + n.removeprefix(OPINION): r for n, r in zip(opinions, ranks, strict=True)})
-
-
-def reciprocal_ranks_of(says: F32) -> F32:
-    """Return 1 / (60 + rank) of each column of (members, N) within its row, as the kernel does for one row."""
-    n_members, n = says.shape
-    # A float's bits, read as an integer, keep its order; below them the place settles ties. Plain sorting is fast.
-    bits = (says + np.float32(0)).view(np.int32)
-    keys = (~(bits ^ ((bits >> 31) & _MAGNITUDE))).astype(np.int64)
-    keys <<= 32
-    keys |= np.arange(n)
-    keys.sort(axis=1)
-    keys &= _PLACE
-    keys += (np.arange(n_members) * n)[:, None]
-    ranks = np.empty(says.shape, dtype=np.float32)
-    ranks.reshape(-1)[keys] = (1.0 / np.arange(61.0, 61.0 + n)).astype(np.float32)
-    return ranks
 
 
 def _milliseconds(member: Any, data: Dataset) -> float:
