@@ -103,17 +103,18 @@ class Orders:
             return None
 
     def _out_of_window(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> float:
-        """Return NDCG@10 on the newest window, ordered by what the older ones taught: as the order will be used.
+        """Return NDCG@10 over all windows, each ordered by what the others taught.
 
         With one window only, its people are halved: each half is ordered by what the other taught.
         """
-        if len(past) > 1:
-            taught = self._teach(order, past[1:], names, run)
-            return choose.mean_ndcg(past[:1], [taught(past[0])])
-        people = np.arange(len(past[0].items))
-        halves = [choose.part(past[0], people[people % 2 == half]) for half in (0, 1)]
-        scores = [self._teach(order, [halves[1 - at]], names, run)(half) for at, half in enumerate(halves)]
-        return choose.mean_ndcg(halves, scores)
+        if len(past) == 1:
+            people = np.arange(len(past[0].items))
+            past = [choose.part(past[0], people[people % 2 == half]) for half in (0, 1)]
+        scores = []
+        for held, window in enumerate(past):
+            others = [other for at, other in enumerate(past) if at != held]
+            scores.append(self._teach(order, others, names, run)(window))
+        return choose.mean_ndcg(past, scores)
 
     def _teach(self, order: str, windows: Sequence[Judged], names: Sequence[str], run: Run) -> Callable[[Judged], F32]:
         """Return what orders a window after learning from others."""
