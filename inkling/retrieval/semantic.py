@@ -73,6 +73,11 @@ class Semantic:
             self.put_items(rows, read[[place[text] for text in texts if text]])
         return self
 
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, dim), of length one or zero."""
+        return self._vectors
+
     def _read(self, texts: list[str]) -> F32:
         if self._encoder is None:
             from inkling.encoders import ENCODERS

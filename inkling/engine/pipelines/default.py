@@ -103,7 +103,7 @@ class Default:
         self._members: dict[str, MemberConfig] = dict(self.config.members)
         self._dropped: tuple[str, ...] = ()
         self._report = PipelineReport()
-        self._shown = Shown(self.scenario, diversity=self.config.diversity)
+        self._shown = Shown(self.scenario)
 
     # -- learning -------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class Default:
         start = time.perf_counter()
         self._reader.use(run)
         self.scenario = data.scenario
-        self._shown = Shown(self.scenario, diversity=self.config.diversity)
+        self._shown = Shown(self.scenario)
         limit = minutes * 60 if minutes > 0 else float("inf")
         small = int(data.interactions.positive.sum()) < _SMALL
         n_windows = self.config.n_windows * (2 if small else 1)
@@ -167,7 +167,7 @@ class Default:
         recall = Recall.of(self._members, encoder=self._reader)
         recall.fit(window.train, run)
         features = FeatureTable(self.config.features).fit(window.train)
-        query = self._limited(window.train.query(window.user_rows))
+        query = self._shown.limited(window.train.query(window.user_rows))
         even = dict.fromkeys(recall.members, 1.0)
         items = ranked_fields(features.compute(query, recall.candidates(query, even, limit=self.config.n_candidates)))
         targets = (window.targets.offsets, window.targets.values)
@@ -223,7 +223,9 @@ class Default:
 
     def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None:
         """Take what resolves the filters of the scenario's rules."""
-        self._shown = Shown(self.scenario, diversity=self.config.diversity, mask_of=mask_of)
+        self._shown = Shown(
+            self.scenario, diversity=self.config.diversity, mask_of=mask_of, vectors=lambda: self._said.semantic.vectors
+        )
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, F32]:
         """Return the texts' vectors by the encoder's name."""
@@ -233,7 +235,7 @@ class Default:
         """Return each person's first k."""
         limit = max(self.config.n_candidates, k)
         with trace.stage("recall"):
-            limited = self._limited(query)
+            limited = self._shown.limited(query)
             items = self._recall.candidates(limited, self._choice.weights, limit=limit)
             if query.texts:
                 asked = self._said.asked(limited, items)
@@ -251,15 +253,6 @@ class Default:
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
 
-    def _limited(self, query: Query) -> Query:
-        """Take out what the person had, where the scenario does not show things again."""
-        if self.scenario.seen == "keep":
-            return query
-        had = Jagged(query.history.offsets, query.history.item_rows)
-        if query.exclude is not None:
-            had = Jagged.from_lists([np.concatenate([had[i], query.exclude[i]]) for i in range(len(query))])
-        return replace(query, exclude=had)
-
     def _scores(self, query: Query, items: Candidates) -> F32:
         if self._choice.order == "fused" or self._choice.ranker is None:
             return choose.fused(items, self._choice.weights)
@@ -272,7 +265,9 @@ class Default:
 
     def score(self, query: Query, items: Jagged) -> F32:
         """Return the probability (N,) that a person takes an item, in the order of ``items``, as if each came alone."""
-        beside = self._recall.candidates(self._limited(query), self._choice.weights, limit=self.config.n_candidates)
+        beside = self._recall.candidates(
+            self._shown.limited(query), self._choice.weights, limit=self.config.n_candidates
+        )
         asked = replace(query, candidates=items, exclude=None, allowed=None)
         found = self._recall.candidates(asked, self._choice.weights, limit=max(len(items.values), 1))
         found = self._features.compute(asked, placed(found, ranked_fields(beside)))
@@ -305,7 +300,9 @@ class Default:
 
     def explain(self, query: Query, item_rows: I32) -> list[Explanation]:
         """Return what each item's score rests on, for the one person of ``query``, beside their other candidates."""
-        beside = self._recall.candidates(self._limited(query), self._choice.weights, limit=self.config.n_candidates)
+        beside = self._recall.candidates(
+            self._shown.limited(query), self._choice.weights, limit=self.config.n_candidates
+        )
         wanted = np.union1d(beside.item_rows, item_rows).astype(np.int32)
         asked = replace(query, candidates=Jagged.from_lists([wanted]), exclude=None, allowed=None)
         items = self._recall.candidates(asked, self._choice.weights, limit=len(wanted))

@@ -8,7 +8,6 @@ ratings, popularity and recency as further features with fixed weights; (4) one 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -61,12 +60,12 @@ class SemanticBasic:
         self._popular = Popular(PopularConfig(half_life_days=self.config.popular_half_life_days))
         self._ratings: F64 = np.zeros((2, 0))  # sums and counts of values by item
         self._titles: dict[int, str] = {}
-        self._shown = Shown(self.scenario, diversity=0.0)
+        self._shown = Shown(self.scenario)
 
     def fit(self, data: Dataset, run: Run, *, minutes: float = 0.0) -> Self:
         """Read the catalogue and count the events."""
         self.scenario = data.scenario
-        self._shown = Shown(self.scenario, diversity=0.0)
+        self._shown = Shown(self.scenario)
         self._semantic.fit(data, run)
         self._popular.fit(data, run)
         self._ratings = np.zeros((2, data.n_items))
@@ -77,7 +76,7 @@ class SemanticBasic:
 
     def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None:
         """Take what resolves the filters of the scenario's rules."""
-        self._shown = Shown(self.scenario, diversity=0.0, mask_of=mask_of)
+        self._shown = Shown(self.scenario, mask_of=mask_of)
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, F32]:
         """Return the texts' vectors by the encoder's name."""
@@ -85,7 +84,7 @@ class SemanticBasic:
 
     def recommend(self, query: Query, k: int, trace: Trace) -> Candidates:
         """Return each person's first k."""
-        limited = self._limited(query)
+        limited = self._shown.limited(query)
         with trace.stage("recall"):
             found = self._semantic.retrieve(limited, 4 * k + 50)
             popular = self._popular.retrieve(limited, 2 * k + 50)
@@ -93,14 +92,6 @@ class SemanticBasic:
             items = self._merged(limited, found, popular)
         with trace.stage("policy"):
             return self._shown.apply(limited, self._one_of_each_title(items), k)
-
-    def _limited(self, query: Query) -> Query:
-        if self.scenario.seen == "keep":
-            return query
-        had = Jagged(query.history.offsets, query.history.item_rows)
-        if query.exclude is not None:
-            had = Jagged.from_lists([np.concatenate([had[i], query.exclude[i]]) for i in range(len(query))])
-        return replace(query, exclude=had)
 
     def _merged(self, query: Query, found: Candidates, popular: Candidates) -> Candidates:
         """Return the union of both, by cosine plus weighted rating and popularity; popular things fill up the list."""
