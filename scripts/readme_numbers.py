@@ -1,4 +1,9 @@
-"""Put what the last ``make demo`` measured into both READMEs: ``python scripts/readme_numbers.py [out/demo.json]``."""
+"""Put what ``python -m bench quality`` measured on the bundled shop into both READMEs.
+
+Run ``python scripts/readme_numbers.py`` after it.
+
+Other files may be named instead: reports of ``make demo`` (out/demo.json) or of the bench.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+BENCH = ("out/bench/quality-online-retail-keep.json", "out/bench/quality-online-retail-drop.json")
 START, END = "<!-- numbers: scripts/readme_numbers.py -->", "<!-- /numbers -->"
 WORDS = {
     "README.md": {
@@ -42,9 +48,15 @@ def table(report: dict[str, Any], words: dict[str, str]) -> str:
     return f"{words[report['protocol']['seen']].format(n=n)}:\n\n" + "\n".join(lines)
 
 
-def main(path: str = "out/demo.json") -> None:
+def reports_of(path: Path) -> list[dict[str, Any]]:
+    """Return the reports of a file: the demo writes a list of them, the bench one with its goal beside it."""
+    found = json.loads(path.read_bytes())
+    return found if isinstance(found, list) else [found["report"]]
+
+
+def main(*paths: str) -> None:
     """Rewrite what lies between the two marks."""
-    reports = json.loads((ROOT / path).read_bytes())
+    reports = [report for path in paths or BENCH for report in reports_of(ROOT / path)]
     for name, words in WORDS.items():
         page = ROOT / name
         text = "\n\n".join(table(report, words) for report in reports)
