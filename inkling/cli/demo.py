@@ -121,4 +121,4 @@ def _serve(console: Console, engine: LocalEngine, port: int) -> None:
     def ready(url: str) -> None:
         console.print(f"Serving. Look at {url}/console (calls: {url}/docs). Ctrl-C stops.", markup=False)
 
-    serve(engine, port=port, ready=ready)
+    serve(engine.warm(), port=port, ready=ready)

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     keys = parse_keys(args.keys if args.keys is not None else os.environ.get(KEYS_VARIABLE, ""))
     with _inputs.open_bundle(args.bundle, store=args.store, durability=args.durability) as engine:
+        engine.warm()
         serve(engine, args.host, args.port, workers=args.workers, keys=keys, ready=_ready)
     return 0
 

@@ -35,10 +35,10 @@ const WORDS = {
 
 // Names that come from the engine. What is not here is shown as it is.
 const NAMES = {
-  en: { because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", popular_context: "people like you", n_items: "items", n_users: "people", n_events: "events" },
+  en: { because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", person: "your habits", price: "price", trending: "trending", evergreen: "evergreen", popular_context: "people like you", n_items: "items", n_users: "people", n_events: "events" },
   zh: {
-    repeat: "再次选择", popular: "热门", because_item: "搭配", follows: "接续", text: "文本", query: "描述", rule: "规则", explore: "探索",
-    semantic: "语义", itemknn: "物品近邻", ease: "共现", markov: "序列", fuse: "融合", friends: "好友", popular_context: "相似人群",
+    repeat: "再次选择", popular: "热门", because_item: "搭配", follows: "接续", text: "文本", rule: "规则", explore: "探索",
+    semantic: "语义", next: "近期接续", season: "当季", trending: "新热", evergreen: "常青", person: "用户习惯", price: "价格", query: "描述", item: "物品", itemknn: "物品近邻", ease: "共现", markov: "序列", fuse: "融合", friends: "好友", popular_context: "相似人群",
     purchase: "购买", view: "浏览", cart: "加入购物车", click: "点击", rating: "评分", favourite: "收藏", interaction: "互动", play: "播放",
     cancellation: "取消", query_text: "描述", retrieve: "召回", recall: "召回", rank: "排序", policy: "策略", state: "状态", encode: "编码", filter: "过滤",
     reasons: "理由", answer: "作答", similar: "相似", features: "特征", retail: "零售", general: "通用", demo: "演示", review: "评论", like: "喜欢", other: "其他",

@@ -403,6 +403,13 @@ class LocalEngine:
 
     # -- learning -------------------------------------------------------------------------------------------------
 
+    def warm(self) -> Self:
+        """Open what the first question would otherwise wait for: the encoder that reads texts, the prepared tables."""
+        self.pipeline.encode(["warm"])
+        query = asking.query_of([Ask(history=())], self.views, self.pipeline, now_ms=self.now_ms())
+        self.pipeline.recommend(query, 1, Trace())
+        return self
+
     def fit(
         self,
         data: str | Path | Folder | None = None,

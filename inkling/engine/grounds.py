@@ -78,6 +78,7 @@ def asked_for(found: Explanation, cosine: float) -> Explanation:
     if share < _HEARD:
         return found
     rest = {name: round(value * (1 - share), 4) for name, value in found.contributions.items()}
+    rest = {name: value for name, value in rest.items() if value}
     features = {"query_cosine": cosine, **found.features}
     return Explanation("query", found.because, {"query": round(share, 4), **rest}, features)
 

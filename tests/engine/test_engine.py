@@ -340,3 +340,12 @@ def test_people_may_ask_and_write_at_once(engine):
     assert not failed
     assert engine.get_user("w1")["n_events"] == 15
     assert len(engine.find_items("mug", limit=100)) == 32
+
+
+def test_a_warm_engine_answers_as_a_cold_one_and_leaves_no_trace():
+    with inkling.open() as cold, inkling.open() as warm:
+        for engine in (cold, warm):
+            engine.put_items([{"item_id": "1", "title": "red mug"}, {"item_id": "2", "title": "garden lantern"}])
+        version = warm.version
+        assert warm.warm().version == version
+        assert warm.recommend(text="a mug", k=2).item_ids == cold.recommend(text="a mug", k=2).item_ids == ["1", "2"]
