@@ -8,7 +8,14 @@ import pytest
 from inkling.core.errors import ConfigError
 from inkling.core.run import Run
 from inkling.encoders.hashing import HashingEncoder
-from inkling.engine.texts import TextReader
+from inkling.engine.texts import TextReader, _shared
+
+
+@pytest.fixture(autouse=True)
+def nothing_read_yet():
+    _shared.cache_clear()
+    yield
+    _shared.cache_clear()
 
 
 def test_it_reads_as_its_encoder_does_and_each_text_once(monkeypatch):
@@ -35,3 +42,27 @@ def test_it_is_opened_when_first_needed():
     reader.use(Run())
     with pytest.raises(ConfigError, match="no encoder named 'no such encoder'"):
         reader.encode(["a"])
+
+
+def test_readers_share_what_was_read(monkeypatch):
+    read = []
+    plain = HashingEncoder.encode
+
+    def noted(self, texts):
+        read.extend(texts)
+        return plain(self, texts)
+
+    monkeypatch.setattr(HashingEncoder, "encode", noted)
+    TextReader("hashing").encode(["red mug"])
+    TextReader("hashing").encode(["red mug", "tea"])
+    assert read == ["red mug", "tea"]
+
+
+def test_a_whole_catalogue_is_read_in_parts_that_are_told_of():
+    told = []
+    reader = TextReader("hashing")
+    reader.use(Run(progress=lambda stage, done, total: told.append((stage, done, total))))
+    texts = [f"thing {n}" for n in range(1200)]
+    whole = reader.encode(texts)
+    assert told == [("reading texts", done, 3) for done in range(4)]
+    np.testing.assert_array_equal(whole, HashingEncoder().encode(texts))
