@@ -50,7 +50,7 @@ def load(name: str, root: str | Path | None = None, *, progress: Progress | None
     known = info(name)
     if name in BUNDLED and root is None:
         return load_folder(_HERE / BUNDLED[name], progress=progress)
-    folder = _root(name, root) / name
+    folder = data_root(name, root) / name
     if not folder.is_dir():
         raise DataError(
             f"'{folder.parent.name}' holds no data set '{name}'.",
@@ -63,7 +63,12 @@ def load(name: str, root: str | Path | None = None, *, progress: Progress | None
     return load_folder(folder, info=known, progress=progress)
 
 
-def _root(name: str, root: str | Path | None) -> Path:
+def data_root(name: str, root: str | Path | None) -> Path:
+    """Return the folder of the data sets that are not bundled.
+
+    Raises:
+        DataError: Neither the caller nor ``INKLING_DATA`` names one.
+    """
     given = root if root is not None else os.environ.get(ROOT_VARIABLE)
     if not given:
         raise DataError(
