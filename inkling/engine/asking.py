@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inkling.core.arrays import I32, I64, Bool
+from inkling.core.arrays import I32, I64
 from inkling.core.candidates import Candidates
 from inkling.core.errors import RequestError
 from inkling.core.jagged import Jagged
@@ -28,16 +28,20 @@ def check(question: Ask) -> None:
     """Refuse what cannot be answered.
 
     Raises:
-        RequestError: k is out of range, nothing says who asks, or the language is unknown.
+        RequestError: k is out of range, nothing says who asks, the language is unknown, or a field of the wire is used
+            that this version does not honour: better refused than silently passed over.
     """
     if not 1 <= question.k <= MAX_K:
-        raise RequestError(f"k is {question.k}; it must be from 1 to {MAX_K}.", hint="Page through longer lists.")
+        raise RequestError(f"k is {question.k}; it must be from 1 to {MAX_K}.", hint="Longer lists are not made.")
     nobody = not question.user_id and not question.session_id
     if nobody and not question.text and question.history is None:
         raise RequestError(
             "Nothing says for whom: user_id, session_id, text and history are all missing.",
             hint="Give one of them; history may be an empty list.",
         )
+    for name in ("cursor", "budget_ms"):
+        if getattr(question, name) is not None:
+            raise RequestError(f"{name} is not supported by this version.", hint="Leave it out.")
     if question.language not in LANGUAGES:
         raise RequestError(f"language is '{question.language}'.", hint=f"Allowed: {', '.join(LANGUAGES)}.")
 
@@ -137,10 +141,3 @@ def _reasons(ask: Ask, query: Query, person: int, rows: I32, views: LiveViews, p
 def new_id() -> str:
     """Return an id for an answer."""
     return os.urandom(16).hex()
-
-
-def narrow(allowed: Bool, rows: I32) -> Bool:
-    """Return a mask that lets only ``rows`` through."""
-    mask = np.zeros(len(allowed), dtype=np.bool_)
-    mask[rows] = True
-    return mask

@@ -28,8 +28,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """``{"all": [{"field", "op", "value"}]}`` or ``{"any": [...]}``; applied before the top k."""
     context: dict[str, str] = {}
     budget_ms: float | None = None
+    """Reserved: refused by this version."""
     min_version: int | None = None
     cursor: str | None = None
+    """Reserved: refused by this version."""
     explain: bool = False
     language: str = "en"
     """Language of the reasons: en or zh."""

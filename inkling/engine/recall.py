@@ -125,12 +125,6 @@ class Recall:
     def _power(self, weights: Mapping[str, float]) -> F32:
         return np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
 
-    def _opinions(self, query: Query) -> F32:
-        """Return (members, B, n_items): scores divided by each member's best for the person."""
-        spoken = self._spoken(query)
-        spoken /= _favourites(spoken, query)[:, :, None]
-        return spoken
-
     def _spoken(self, query: Query) -> F32:
         """Return the members' scores (members, B, n_items), each in its own units."""
         out = np.empty((len(self.members), len(query), query.n_items), dtype=np.float32)
@@ -189,11 +183,6 @@ class Recall:
 
     def _limits(self) -> list[int]:
         return [self.k[name] for name in self.members]
-
-    def opinions_of(self, query: Query, item_rows: I32) -> F32:
-        """Return (members, n) opinions on the given items for the one person of ``query``."""
-        opinion: F32 = self._opinions(replace(query, candidates=None))[:, 0][:, item_rows]
-        return opinion
 
 
 def _retriever(config: MemberConfig, name: str, encoder: Any) -> Retriever:

@@ -22,7 +22,6 @@ class Window:
     train: Dataset
     user_rows: I32  # (P,)
     targets: Jagged  # (P lists of distinct item rows)
-    weight: float = 1.0
 
 
 def windows(data: Dataset, n: int, run: Run) -> list[Window]:

@@ -96,7 +96,7 @@ def test_a_click_sends_the_target_event_and_the_list_changes(page, engine):
     assert page.all("#history li.is-new")
 
 
-def test_items_that_enter_a_short_list_are_marked_new(page):
+def test_items_that_enter_or_move_in_a_short_list_are_marked(page):
     from selenium.webdriver.support.select import Select
 
     page.open("user=ann")

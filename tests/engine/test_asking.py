@@ -64,3 +64,9 @@ def test_texts_are_read_once_for_all(engine):
     assert vectors.shape[0] == 2
     assert vectors[0].any()
     assert not vectors[1].any()
+
+
+@pytest.mark.parametrize("field", [{"cursor": "abc"}, {"budget_ms": 5.0}])
+def test_what_is_not_honoured_is_refused(field):
+    with inkling.open() as engine, pytest.raises(RequestError, match="is not supported by this version"):
+        engine.recommend("ann", **field)
