@@ -66,6 +66,6 @@ def contender(name: str, scenario: Scenario, *, minutes: float = 0.0) -> Contend
     if name in PIPELINES.names():
         return PipelineContender(name, name, minutes=minutes)
     if name in RETRIEVERS.names():
-        return Baseline(name, name)
+        return Baseline(name, name, grid=getattr(RETRIEVERS.get(name), "grid", ({},)))
     known = {*BASELINES, DEFAULT, FROZEN, *PIPELINES.names(), *RETRIEVERS.names()}
     raise ConfigError(f"There is no model named '{name}'.", hint=nearest(name, known))
