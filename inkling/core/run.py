@@ -13,10 +13,15 @@ import numpy as np
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
+Watch = Callable[[str, int, float], None]
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+def _unwatched(name: str, step: int, value: float) -> None:
+    """Ignore what a training measures on its way."""
 
 
 def _word(name: str) -> int:
@@ -36,6 +41,8 @@ class Run:
         n_threads: How many threads a kernel may use.
         log: Where messages go.
         progress: Called as ``progress(stage, done, total)``.
+        watch: Called as ``watch(name, step, value)`` with what a training measures on its way, once an epoch, steps from
+            1. What it raises ends the training and goes through to the caller.
     """
 
     seed: int = 0
@@ -44,6 +51,7 @@ class Run:
     n_threads: int = 1
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("inkling"))
     progress: Progress = _silent
+    watch: Watch = _unwatched
 
     def rng(self, *names: str) -> np.random.Generator:
         """Return a generator of its own for a named use, so that adding one use does not move another."""

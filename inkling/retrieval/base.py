@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
@@ -59,6 +59,16 @@ class ItemUpdatable(Protocol):
     """A model that takes in new or changed items by their language vectors (n, dim)."""
 
     def put_items(self, item_rows: I32, vectors: F32) -> None: ...
+
+
+@runtime_checkable
+class Carriable(Protocol):
+    """A model that can begin from what it learned on other data, matched by texts, and by ids where they are equal.
+
+    ``carry`` takes what ``state`` returned there and that data's item ids by row; the next ``fit`` begins from it.
+    """
+
+    def carry(self, state: Mapping[str, Array], item_ids: Sequence[str]) -> Self: ...
 
 
 @runtime_checkable
