@@ -173,5 +173,31 @@ class Query:
         )
 
 
+def joined(queries: Sequence[Query]) -> Query:
+    """Return several questions as one, person after person; limits on candidates are left behind.
+
+    Where one question knows a context or a text that another does not, it is unknown there.
+    """
+    if len(queries) == 1:
+        return queries[0]
+    histories = [query.history for query in queries]
+    starts = np.cumsum([0, *(len(history.item_rows) for history in histories)])
+    columns = ("item_rows", "ts", "weights", "events", "values", "session_rows")
+    return Query(
+        history=History(
+            np.concatenate([[0], *(one.offsets[1:] + at for one, at in zip(histories, starts, strict=False))]),
+            *(np.concatenate([getattr(history, name) for history in histories]) for name in columns),
+        ),
+        now=np.concatenate([query.now for query in queries]),
+        n_items=max(query.n_items for query in queries),
+        user_rows=np.concatenate([query.user_rows for query in queries]),
+        context={name: _contexts(queries, name) for name in dict.fromkeys(n for one in queries for n in one.context)},
+    )
+
+
+def _contexts(queries: Sequence[Query], name: str) -> tuple[str | None, ...]:
+    return tuple(value for query in queries for value in query.context.get(name, (None,) * len(query)))
+
+
 def _take_lists(lists: Jagged | None, rows: list[int]) -> Jagged | None:
     return None if lists is None else Jagged.from_lists([lists[i] for i in rows])

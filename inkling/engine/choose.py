@@ -10,13 +10,17 @@ import numpy as np
 from inkling.core.arrays import F32, F64, I64
 from inkling.core.candidates import Candidates
 from inkling.core.jagged import Jagged
+from inkling.core.query import Query
+from inkling.core.query import joined as joined_queries
 from inkling.engine.recall import OPINION
+from inkling.engine.weights import BOUNDS, Weights, power
 from inkling.kernels.jagged import segment_rank
 from inkling.ranking.base import RankingSet
 
 K = 10
 _TIE = 1e-4
 _STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+_GROUP = 50  # people of one length of history who may speak for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,16 @@ def mean_ndcg(windows: Sequence[Judged], scores: Sequence[F32]) -> float:
     return float(pooled.mean()) if len(pooled) else 0.0
 
 
-def fused(items: Candidates, weights: Mapping[str, float]) -> F32:
+def fused(query: Query, items: Candidates, weights: Mapping[str, float]) -> F32:
     """Return the weighted sum (N,) of the members' opinions; ties go by all opinions, as in an answer."""
+    names = [name for name in items.fields if name.startswith(OPINION)]
+    lengths = np.diff(query.history.offsets)
+    powers = power(weights, [name.removeprefix(OPINION) for name in names], lengths) + np.float32(_TIE)
     total = np.zeros(len(items.item_rows), dtype=np.float32)
-    for name, column in items.fields.items():
-        if name.startswith(OPINION):
-            total += np.float32(weights.get(name.removeprefix(OPINION), 0.0) + _TIE) * column
+    for slot, name in enumerate(names):
+        total += (powers[0, slot] if len(powers) == 1 else powers[:, slot].take(items.segment_rows)) * items.fields[
+            name
+        ]
     return total
 
 
@@ -80,7 +88,35 @@ def fusion_weights(windows: Sequence[Judged], names: Sequence[str], *, rounds: i
     order = sorted(names, key=lambda name: -singly[name].mean())
     if not order:
         return {}
-    weights, best = {name: float(name == order[0]) for name in names}, singly[order[0]]
+    return _ascent(windows, {name: float(name == order[0]) for name in names}, order, rounds=rounds)
+
+
+def weights_by_length(windows: Sequence[Judged], names: Sequence[str]) -> Weights:
+    """Return the weights of everyone, and what each length of history gains by beside them.
+
+    A group's weights begin as everyone's, and move by the same rule on its own people; a group of fewer than 50 people
+    keeps everyone's.
+    """
+    everyone = fusion_weights(windows, names)
+    order = sorted(names, key=lambda name: -everyone[name])
+    groups = []
+    for group in range(len(BOUNDS) + 1):
+        own = [_of_length(window, group) for window in windows]
+        enough = sum(len(window.items) for window in own) >= _GROUP
+        groups.append(_ascent(own, everyone, order, rounds=1, errors=1.0) if enough and len(names) > 1 else everyone)
+    return Weights(everyone, tuple(groups) if any(one != everyone for one in groups) else ())
+
+
+def _of_length(window: Judged, group: int) -> Judged:
+    lengths = np.diff(window.data.query.history.offsets)
+    return part(window, np.flatnonzero(np.searchsorted(BOUNDS, lengths, side="right") == group))
+
+
+def _ascent(
+    windows: Sequence[Judged], start: Mapping[str, float], order: Sequence[str], *, rounds: int, errors: float = 0.5
+) -> dict[str, float]:
+    """Move one weight at a time, as long as people gain by it beyond so many standard errors."""
+    weights, best = dict(start), _values(windows, start)
     for _ in range(rounds):
         changed = False
         for name in order:
@@ -89,7 +125,7 @@ def fusion_weights(windows: Sequence[Judged], names: Sequence[str], *, rounds: i
                 if step == weights[name] or not any(tried.values()):
                     continue
                 gain = (values := _values(windows, tried)) - best
-                if gain.mean() > 1e-5 + 0.5 * gain.std() / np.sqrt(len(gain)):
+                if gain.mean() > 1e-5 + errors * gain.std() / np.sqrt(len(gain)):
                     weights, best, changed = tried, values, True
         if not changed:
             break
@@ -102,7 +138,7 @@ def _values(windows: Sequence[Judged], weights: Mapping[str, float]) -> F64:
 
 
 def pooled(windows: Sequence[Judged]) -> RankingSet:
-    """Return several windows as one set; the question is that of the first, since rankers read fields only."""
+    """Return several windows as one set of candidates under one question."""
     first = windows[0].data
     if len(windows) == 1:
         return first
@@ -118,7 +154,8 @@ def pooled(windows: Sequence[Judged]) -> RankingSet:
         items[0].source_names,
         {name: np.concatenate([one.fields[name] for one in items]) for name in shared},
     )
-    return RankingSet(first.query, joined, np.concatenate([window.data.labels for window in windows]))
+    query = joined_queries([window.data.query for window in windows])
+    return RankingSet(query, joined, np.concatenate([window.data.labels for window in windows]))
 
 
 def part(window: Judged, people: I64) -> Judged:

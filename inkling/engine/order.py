@@ -19,6 +19,7 @@ from inkling.core.run import Run
 from inkling.engine import choose
 from inkling.engine.choose import Judged
 from inkling.engine.recall import OPINION, RANK
+from inkling.engine.weights import Weights
 from inkling.ranking import RANKERS
 from inkling.ranking.base import Ranker
 
@@ -32,7 +33,7 @@ class Choice:
     """What validation chose."""
 
     order: str
-    weights: dict[str, float]
+    weights: Weights
     ranker: Ranker | None
     curve: tuple[float, float]
     """Slope and intercept from a score to a probability."""
@@ -75,7 +76,7 @@ class Orders:
             run: Seed, threads, progress.
             deadline: What ``time.perf_counter`` may not pass by much: orders that would begin later are not tried.
         """
-        weights = choose.fusion_weights(choose.thin(past), names)
+        weights = choose.weights_by_length(choose.thin(past, _MAX_PEOPLE), names)
         found: dict[str, float] = {}
         for order in run.track(self.wanted, "choosing an order", total=len(self.wanted)):
             if not found or time.perf_counter() < deadline:
@@ -86,7 +87,7 @@ class Orders:
         best = max(found, key=lambda order: found[order])
         ranker = None if best == "fused" else self._new(best).fit(choose.pooled(past), run)
         scores = [
-            choose.fused(window.items, weights)
+            choose.fused(window.data.query, window.items, weights)
             if ranker is None
             else flat_scores(ranker, window.data.query, window.items)
             for window in past
@@ -119,8 +120,8 @@ class Orders:
     def _teach(self, order: str, windows: Sequence[Judged], names: Sequence[str], run: Run) -> Callable[[Judged], F32]:
         """Return what orders a window after learning from others."""
         if order == "fused":
-            weights = choose.fusion_weights(choose.thin(windows), names)
-            return lambda window: choose.fused(window.items, weights)
+            weights = choose.weights_by_length(choose.thin(windows, _MAX_PEOPLE), names)
+            return lambda window: choose.fused(window.data.query, window.items, weights)
         ranker = self._new(order).fit(choose.pooled(windows), run)
         return lambda window: flat_scores(ranker, window.data.query, window.items)
 

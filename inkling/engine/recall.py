@@ -20,6 +20,7 @@ from inkling.core.errors import DataError, MissingExtraError
 from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.engine.stack import Stack
+from inkling.engine.weights import power
 from inkling.retrieval import RETRIEVERS
 from inkling.retrieval.base import ItemUpdatable, Retriever, Scorer, Updatable
 
@@ -92,7 +93,7 @@ class Recall:
             block = range(begin, min(begin + size, len(query)))
             part = query if len(block) == len(query) else query.take(block)
             parts += self._block(part, weights, limit)
-        return _gather(parts, tuple(self.members), self._power(weights))
+        return _gather(parts, tuple(self.members), power(weights, tuple(self.members), np.diff(query.history.offsets)))
 
     def _narrowed(self, query: Query) -> Query:
         """Return the question without a mask that lets everything through; one of the catalogue is looked at once."""
@@ -105,7 +106,8 @@ class Recall:
 
     def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
         spoken = self._spoken(query)
-        best, power = _favourites(spoken, query), self._power(weights)
+        best = _favourites(spoken, query)
+        powers = power(weights, tuple(self.members), np.diff(query.history.offsets))
         out = []
         for person in range(len(query)):
             mine = spoken[:, person]
@@ -116,14 +118,11 @@ class Recall:
                 # Every member's word counts alike for who may be ranked: a weight is for the order, which comes later.
                 most = np.argpartition(-every, limit - 1)[:limit]
                 rows, says, every = rows[most], says[:, most], every[most]
-            fused = power @ says
+            fused = powers[person] @ says
             # A person unknown to all members with a weight is still told what the others, such as popularity, say.
             order = np.lexsort((-every, -fused))
             out.append((rows[order], fused[order], says.take(order, axis=1)))
         return out
-
-    def _power(self, weights: Mapping[str, float]) -> F32:
-        return np.array([weights.get(name, 0.0) for name in self.members], dtype=np.float32)
 
     def _spoken(self, query: Query) -> F32:
         """Return the members' scores (members, B, n_items), each in its own units."""
@@ -233,19 +232,25 @@ def _favourites(spoken: F32, query: Query) -> F32:
     return best
 
 
-def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...], power: F32) -> Candidates:
+def _gather(parts: Sequence[tuple[I32, F32, F32]], names: tuple[str, ...], powers: F32) -> Candidates:
     """Return candidates whose source is the member that speaks loudest for them, by weight and opinion."""
     if not parts:
         return Candidates.empty(0)
     offsets = np.array([0, *accumulate(len(rows) for rows, _, _ in parts)], dtype=np.int64)
     rows, fused, says = parts[0] if len(parts) == 1 else _joined(parts)
     sources: I8 = (
-        (says * (power + _A_WORD)[:, None]).argmax(axis=0).astype(np.int8)
+        (says * _loudness(powers, offsets)).argmax(axis=0).astype(np.int8)
         if len(names)
         else np.zeros(len(rows), dtype=np.int8)
     )
     fields = {OPINION + name: says[slot] for slot, name in enumerate(names)}
     return Candidates(offsets, rows, fused, sources, names or ("",), fields)
+
+
+def _loudness(powers: F32, offsets: I64) -> F32:
+    """Return each member's weight (members, N or 1) beside a candidate of each person (B, members)."""
+    loud: F32 = (powers + _A_WORD).T
+    return loud if len(powers) == 1 else loud.repeat(np.diff(offsets), axis=1)
 
 
 def _joined(parts: Sequence[tuple[I32, F32, F32]]) -> tuple[I32, F32, F32]:

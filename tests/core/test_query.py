@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkling.core.jagged import Jagged
-from inkling.core.query import History, Query
+from inkling.core.query import History, Query, joined
 
 LISTS = st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=5)
 
@@ -73,3 +73,15 @@ def test_take_of_a_bare_question_leaves_out_what_was_not_said():
     assert taken.texts == ()
     assert taken.candidates is None
     assert taken.exclude is None
+
+
+def test_questions_join_person_after_person():
+    one = Query(history_of([[1, 2], []]), np.array([5, 6]), 9, np.array([0, -1], dtype=np.int32))
+    other = Query(history_of([[3]]), np.array([7]), 12, np.array([4], dtype=np.int32), context={"place": ("home",)})
+    both = joined([one, other])
+    assert items_of(both.history) == [[1, 2], [], [3]]
+    assert both.now.tolist() == [5, 6, 7]
+    assert both.user_rows.tolist() == [0, -1, 4]
+    assert both.n_items == 12
+    assert both.context == {"place": (None, None, "home")}
+    assert joined([one]) is one

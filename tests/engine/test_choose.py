@@ -146,3 +146,27 @@ def test_scores_that_differ_by_rounding_only_teach_no_steep_curve():
     scores = np.array([1, 1 - 1e-7, 1, 1, 1 + 1e-7], dtype=np.float32)
     curve = choose.calibrate(scores, np.zeros(5, dtype=np.float32))
     assert probability(curve, np.array([0.0, 1.0, 2.0])).max() < 0.5
+
+
+def test_weights_follow_the_length_of_history():
+    """One member knows what people with little history take, the other what those with much take."""
+    rng = np.random.default_rng(3)
+    n, per = 400, 12
+    long = np.arange(n) % 2 == 1
+    offsets = np.arange(n + 1) * per
+    rows = np.tile(np.arange(per, dtype=np.int32), n)
+    labels = (np.arange(n * per) % per == np.repeat(rng.integers(0, per, n), per)).astype(np.float32)
+    owner = np.repeat(long, per)
+    noise = rng.random((2, n * per)).astype(np.float32)
+    knows = 0.4 * labels
+    fields = {"says_short": noise[0] + np.where(owner, 0, knows), "says_long": noise[1] + np.where(owner, knows, 0)}
+    items = Candidates.of(offsets, rows, np.zeros(n * per, dtype=np.float32), source="x").with_fields(fields)
+    lengths = np.where(long, 30, 2)
+    history = History.of_items(Jagged(np.concatenate([[0], np.cumsum(lengths)]), np.zeros(lengths.sum(), np.int32)))
+    query = Query(history, np.zeros(n, dtype=np.int64), per, np.arange(n, dtype=np.int32))
+    window = choose.Judged(RankingSet(query, items, labels), np.ones(n, dtype=np.int64))
+    weights = choose.weights_by_length([window], ["short", "long"])
+    assert weights.of(2)["short"] > 2 * weights.of(2)["long"]
+    assert weights.of(30)["long"] > 2 * weights.of(30)["short"]
+    everyone = choose.mean_ndcg([window], [choose.fused(query, items, weights.everyone)])
+    assert choose.mean_ndcg([window], [choose.fused(query, items, weights)]) > everyone + 0.05

@@ -30,6 +30,7 @@ from inkling.engine.recall import OPINION, MemberConfig, Recall, labels_of
 from inkling.engine.said import Said
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
+from inkling.engine.weights import Weights
 from inkling.engine.windows import Window, windows
 from inkling.features.table import GROUPS, FeatureTable
 from inkling.ranking.base import RankingSet
@@ -99,7 +100,7 @@ class Default:
         self._recall = Recall.of(self.config.members, encoder=self._reader)
         self._features = FeatureTable(self.config.features)
         self._said = Said(Semantic(SemanticConfig(encoder=self.config.encoder), encoder=self._reader))
-        self._choice = Choice("fused", {}, None, (1.0, 0.0), {})
+        self._choice = Choice("fused", Weights({}), None, (1.0, 0.0), {})
         self._members: dict[str, MemberConfig] = dict(self.config.members)
         self._dropped: tuple[str, ...] = ()
         self._report = PipelineReport()
@@ -177,7 +178,7 @@ class Default:
     def _choose(self, past: list[choose.Judged], run: Run, deadline: float) -> None:
         """Take weights and the order from validation."""
         names = [name for name in self._members if all(OPINION + name in window.items.fields for window in past)]
-        self._choice = Choice("fused", dict.fromkeys(names, 1.0), None, (1.0, 0.0), {})
+        self._choice = Choice("fused", Weights(dict.fromkeys(names, 1.0)), None, (1.0, 0.0), {})
         if past:
             self._choice = self._orders().choose(past, names, run, deadline=deadline)
         self._recall.keep_only(names)
@@ -255,7 +256,7 @@ class Default:
 
     def _scores(self, query: Query, items: Candidates) -> F32:
         if self._choice.order == "fused" or self._choice.ranker is None:
-            return choose.fused(items, self._choice.weights)
+            return choose.fused(query, items, self._choice.weights)
         return flat_scores(self._choice.ranker, query, items)
 
     def _probability(self, scores: F32) -> F32:
@@ -310,7 +311,8 @@ class Default:
         order = np.argsort(items.item_rows)
         flat = order[np.searchsorted(items.item_rows[order], item_rows)]
         picked = items.select(flat, np.array([0, len(flat)], dtype=np.int64))
-        found = explanations(self._recall.members, self._choice.weights, self._choice.ranker, asked, picked)
+        mine = self._choice.weights.of(len(query.history.item_rows))
+        found = explanations(self._recall.members, mine, self._choice.ranker, asked, picked)
         if not query.texts:
             return found
         near = self._said.cosines(query, np.zeros(len(item_rows), dtype=np.int64), item_rows)
@@ -348,7 +350,7 @@ class Default:
             arrays["ranker"] = self._choice.ranker.state()
         settings = {
             "config": to_dict(self.config),
-            "weights": self._choice.weights,
+            "weights": self._choice.weights.to_builtins(),
             "order": self._choice.order,
             "curve": list(self._choice.curve),
             "report": msgspec.to_builtins(self._report),
@@ -368,7 +370,9 @@ class Default:
         order, (slope, intercept) = str(saved["order"]), saved["curve"]
         settings = self.config.gbdt if order == "gbdt" else self.config.linear
         ranker = None if order == "fused" else new_ranker(order, settings).load_state(state.arrays["ranker"])
-        self._choice = Choice(order, dict(saved["weights"]), ranker, (float(slope), float(intercept)), {})
+        self._choice = Choice(
+            order, Weights.from_builtins(saved["weights"]), ranker, (float(slope), float(intercept)), {}
+        )
         self._report = msgspec.convert(saved["report"], PipelineReport)
         return self
 
