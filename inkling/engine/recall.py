@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
@@ -48,21 +49,30 @@ class Recall:
 
     members: dict[str, Retriever]
     k: dict[str, int]
+    ready: frozenset[str] = frozenset()
     left_out: dict[str, str] = field(default_factory=dict)
     _stack: Stack | None = None
     _kept: dict[str, tuple[int, F32]] = field(default_factory=dict)
     _all_open: Bool | None = None
 
     @classmethod
-    def of(cls, configs: Mapping[str, MemberConfig], *, encoder: Any = None) -> Recall:
-        """Return unfitted members; those that read texts share ``encoder``."""
-        made = {name: _retriever(config, name, encoder) for name, config in configs.items()}
-        return cls(made, {name: config.k for name, config in configs.items()})
+    def of(
+        cls,
+        configs: Mapping[str, MemberConfig],
+        *,
+        encoder: Any = None,
+        ready: Mapping[str, Retriever] = MappingProxyType({}),
+    ) -> Recall:
+        """Return unfitted members; those that read texts share ``encoder``, those in ``ready`` are fitted already."""
+        made = {name: ready.get(name) or _retriever(config, name, encoder) for name, config in configs.items()}
+        return cls(made, {name: config.k for name, config in configs.items()}, frozenset(ready))
 
     def fit(self, data: Dataset, run: Run) -> dict[str, float]:
         """Fit each member; one that cannot learn from this data is left out with its reason. Return seconds by name."""
         seconds = {}
         for name, member in list(self.members.items()):
+            if name in self.ready:
+                continue
             start = time.perf_counter()
             try:
                 member.fit(data, run)

@@ -23,40 +23,23 @@ from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
 from inkling.engine.beside import placed
 from inkling.engine.grounds import asked_for, explanations
-from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares, without
+from inkling.engine.members import MEMBERS, carried, is_slow, within
+from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares
+from inkling.engine.past import Past, go_on
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
 from inkling.engine.ranks import ranked_fields
-from inkling.engine.recall import OPINION, MemberConfig, Recall, labels_of
+from inkling.engine.recall import OPINION, MemberConfig, Recall
 from inkling.engine.said import Said
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.weights import Weights
-from inkling.engine.windows import Window, windows
+from inkling.engine.windows import windows
 from inkling.features.table import GROUPS, FeatureTable
-from inkling.ranking.base import RankingSet
 from inkling.retrieval.base import Similar
 from inkling.retrieval.semantic import Semantic, SemanticConfig
 
-_LINEAR = {"max_items": 2500, "neighbours": 100, "max_events": 200}
-MEMBERS: dict[str, MemberConfig] = {
-    "popular": MemberConfig(retriever="popular", settings={"half_life_days": 7.0}, k=30),
-    "trending": MemberConfig(retriever="popular", settings={"half_life_days": 2.0}, k=30),
-    "evergreen": MemberConfig(retriever="popular", settings={"half_life_days": 0.0}, k=30),
-    "repeat": MemberConfig(retriever="repeat", settings={"half_life_days": 120.0, "popularity": 0.0}, k=60),
-    "markov": MemberConfig(retriever="markov", settings={"neighbours": 50, "own": 0.0}, k=30),
-    "itemknn": MemberConfig(
-        retriever="itemknn", settings={"neighbours": 50, "half_life_days": 60.0, "max_events": 200}, k=30
-    ),
-    "ease": MemberConfig(
-        retriever="ease", settings={**_LINEAR, "l2": 100.0, "half_life_days": 60.0, "fit_half_life_days": 60.0}, k=30
-    ),
-    "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
-    "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
-    "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
-}
 _MORE_BY_TEXT = 100
 _SMALL = 50_000  # positive events below which more windows are looked at: each holds few people
-_NEEDS_TIME = frozenset({"trending", "markov", "next", "season"})
 TREES: dict[str, Any] = {"trees": 60, "learning_rate": 0.1, "leaves": 16, "feature_share": 0.6, "row_share": 1.0}
 _ORDERS = ("fused", "linear", "gbdt")
 
@@ -82,6 +65,10 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """What reads texts."""
     keep_always: tuple[str, ...] = ("popular", "semantic")
     """Members that stay even where validation does not need them: for new people, new items and free text."""
+    leave_out: tuple[str, ...] = ()
+    """Members that are not asked."""
+    deep_minutes: float = 15.0
+    """How long the members that take minutes, such as ``sequence``, may learn together; 0 leaves them out."""
     diversity: float = 0.0
     """Share of variety in the first k (maximal marginal relevance); 0 leaves the order alone."""
 
@@ -101,8 +88,7 @@ class Default:
         self._features = FeatureTable(self.config.features)
         self._said = Said(Semantic(SemanticConfig(encoder=self.config.encoder), encoder=self._reader))
         self._choice = Choice("fused", Weights({}), None, (1.0, 0.0), {})
-        self._members: dict[str, MemberConfig] = dict(self.config.members)
-        self._dropped: tuple[str, ...] = ()
+        self._left_out: tuple[str, ...] = ()
         self._report = PipelineReport()
         self._shown = Shown(self.scenario)
 
@@ -124,73 +110,67 @@ class Default:
         self.scenario = data.scenario
         self._shown = Shown(self.scenario)
         limit = minutes * 60 if minutes > 0 else float("inf")
+        deep = min(60 * self.config.deep_minutes, 0.4 * limit)
+        asked = {name: member for name, member in self.config.members.items() if name not in self.config.leave_out}
+        able = carried(asked, data, seconds=deep)
+        past = Past(
+            able.members, self._reader, self._shown, self.config.features, self.config.n_candidates,
+            self.config.keep_always,
+        )  # fmt: skip
         small = int(data.interactions.positive.sum()) < _SMALL
-        n_windows = self.config.n_windows * (2 if small else 1)
-        past = self._past(windows(data, n_windows, run), run, start + 0.4 * limit)
-        self._choose(past, run, start + 0.6 * limit)
-        run.progress("learning from everything", 0, 1)
-        seconds = self._recall.fit(data, run)
-        self._features.fit(data)
-        self._said.semantic.fit(data, run)
-        run.progress("learning from everything", 1, 1)
-        self._tell(past, seconds, data, time.perf_counter() - start)
+        found = windows(data, self.config.n_windows * (2 if small else 1), run)
+        orders = self._orders()
+        judged = past.look(found, orders, run, deadline=start + 0.6 * limit, seconds=0.8 * deep)
+        self._choose(judged, past.members, orders, run, deadline=start + 0.75 * limit)
+        self._recall = self._whole(past, able.members, seconds=0.2 * deep)
+        go_on(self._recall, past.learned, tuple(data.item_ids))
+        seconds = self._learn(data, run)
+        left_out = {**able.left_out, **past.left_out, **self._recall.left_out}
+        unneeded = (f"{name}: adds nothing on validation" for name in past.dropped)
+        self._left_out = (*unneeded, *(f"{name}: {why}" for name, why in left_out.items()))
+        self._tell(judged, seconds, data, time.perf_counter() - start)
         return self
-
-    def _past(self, found: Sequence[Window], run: Run, deadline: float) -> list[choose.Judged]:
-        """Return each window's labelled candidates, by members and features that knew nothing of the window.
-
-        The newest window shows which members add nothing here; they are left out from then on.
-        """
-        past: list[choose.Judged] = []
-        timeless = self.scenario.time == "none"
-        self._members = {n: m for n, m in self.config.members.items() if not (timeless and n in _NEEDS_TIME)}
-        self._dropped = ()
-        for window in run.track(found, "learning from the past", total=len(found)):
-            if past and time.perf_counter() > deadline:
-                break
-            past.append(self._judge(window, run))
-            if len(past) == 1:
-                past = [self._prune(past[0], run)]
-        return past
-
-    def _prune(self, newest: choose.Judged, run: Run) -> choose.Judged:
-        names = [name for name in self._members if OPINION + name in newest.items.fields]
-        found = self._orders().superfluous(newest, names, run)
-        self._dropped = tuple(name for name in found if name not in self.config.keep_always)
-        self._members = {name: member for name, member in self._members.items() if name not in self._dropped}
-        return without(newest, self._dropped)
 
     def _orders(self) -> Orders:
         wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
         return Orders(wanted, {"gbdt": self.config.gbdt, "linear": self.config.linear})
 
-    def _judge(self, window: Window, run: Run) -> choose.Judged:
-        recall = Recall.of(self._members, encoder=self._reader)
-        recall.fit(window.train, run)
-        features = FeatureTable(self.config.features).fit(window.train)
-        query = self._shown.limited(window.train.query(window.user_rows))
-        even = dict.fromkeys(recall.members, 1.0)
-        items = ranked_fields(features.compute(query, recall.candidates(query, even, limit=self.config.n_candidates)))
-        targets = (window.targets.offsets, window.targets.values)
-        labels = labels_of(items, targets, query.n_items)
-        return choose.judged(RankingSet(query, items, labels), window.targets)
-
-    def _choose(self, past: list[choose.Judged], run: Run, deadline: float) -> None:
-        """Take weights and the order from validation."""
-        names = [name for name in self._members if all(OPINION + name in window.items.fields for window in past)]
+    def _choose(
+        self,
+        judged: Sequence[choose.Judged],
+        members: Mapping[str, MemberConfig],
+        orders: Orders,
+        run: Run,
+        *,
+        deadline: float,
+    ) -> None:
+        """Take weights and the order from validation; without any, all members count alike."""
+        names = [name for name in members if all(OPINION + name in window.items.fields for window in judged)]
         self._choice = Choice("fused", Weights(dict.fromkeys(names, 1.0)), None, (1.0, 0.0), {})
-        if past:
-            self._choice = self._orders().choose(past, names, run, deadline=deadline)
-        self._recall.keep_only(names)
+        if judged:
+            self._choice = orders.choose(judged, names, run, deadline=deadline)
 
-    def refit(self, data: Dataset, run: Run) -> Self:
-        """Learn members and features from newer data, with the order that an earlier fit chose."""
+    def _whole(self, past: Past, able: Mapping[str, MemberConfig], *, seconds: float) -> Recall:
+        """Return the chosen members for the last fit; slow ones that begin from a window's need little time for it."""
+        slow = [name for name, member in able.items() if name in self._choice.weights and is_slow(member)]
+        share = (seconds if past.learned else 5 * seconds) / max(len(slow), 1)
+        chosen = {name: member for name, member in able.items() if name in self._choice.weights}
+        chosen |= {name: within(chosen[name], share) for name in slow}
+        return Recall.of(chosen, encoder=self._reader)
+
+    def _learn(self, data: Dataset, run: Run) -> dict[str, float]:
+        """Fit members and features on everything; return each member's seconds."""
         run.progress("learning from everything", 0, 1)
-        self._reader.use(run)
-        self._recall.fit(data, run)
+        seconds = self._recall.fit(data, run)
         self._features.fit(data)
         self._said.semantic.fit(data, run)
         run.progress("learning from everything", 1, 1)
+        return seconds
+
+    def refit(self, data: Dataset, run: Run) -> Self:
+        """Learn members and features from newer data, with the order that an earlier fit chose."""
+        self._reader.use(run)
+        self._learn(data, run)
         return self
 
     def _tell(self, past: list[choose.Judged], seconds: Mapping[str, float], data: Dataset, fit_s: float) -> None:
@@ -210,14 +190,13 @@ class Default:
                     f"fitted in {seconds[name]:.1f} s",
                 )
             )
-        unneeded = (f"{name}: adds nothing on validation" for name in self._dropped)
         self._report = PipelineReport(
             {"fused_in_sample": whole, **self._choice.validation},
             self._choice.order,
             tuple(members),
             shares(self._choice.ranker),
             fit_s,
-            (*unneeded, *(f"{name}: {why}" for name, why in self._recall.left_out.items())),
+            self._left_out,
         )
 
     # -- answering ------------------------------------------------------------------------------------------------

@@ -1,0 +1,78 @@
+"""The retrievers of the default pipeline, and which of them a data set can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from inkling.core.dataset import Dataset
+from inkling.engine.recall import MemberConfig
+from inkling.retrieval import RETRIEVERS
+
+_LINEAR = {"max_items": 2500, "neighbours": 100, "max_events": 200}
+MEMBERS: dict[str, MemberConfig] = {
+    "popular": MemberConfig(retriever="popular", settings={"half_life_days": 7.0}, k=30),
+    "trending": MemberConfig(retriever="popular", settings={"half_life_days": 2.0}, k=30),
+    "evergreen": MemberConfig(retriever="popular", settings={"half_life_days": 0.0}, k=30),
+    "repeat": MemberConfig(retriever="repeat", settings={"half_life_days": 120.0, "popularity": 0.0}, k=60),
+    "markov": MemberConfig(retriever="markov", settings={"neighbours": 50, "own": 0.0}, k=30),
+    "itemknn": MemberConfig(
+        retriever="itemknn", settings={"neighbours": 50, "half_life_days": 60.0, "max_events": 200}, k=30
+    ),
+    "ease": MemberConfig(
+        retriever="ease", settings={**_LINEAR, "l2": 100.0, "half_life_days": 60.0, "fit_half_life_days": 60.0}, k=30
+    ),
+    "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
+    "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
+    "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "dim": 64}, k=30),
+}
+_NEEDS_TIME = frozenset({"trending", "markov", "next", "season"})
+DEEP_EVENTS = 5000
+"""Positive events below which a model that takes minutes has too little to learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The members that a data set can carry, and why others are left out."""
+
+    members: dict[str, MemberConfig]
+    left_out: dict[str, str]
+
+
+def carried(members: Mapping[str, MemberConfig], data: Dataset, *, seconds: float) -> Carried:
+    """Return the members that can learn from ``data`` at all.
+
+    Args:
+        members: All that are wished for.
+        data: What they would be fitted on.
+        seconds: The time that all slow members may take together; 0 leaves them out.
+    """
+    kept, left_out = {}, {}
+    n_positive = int(data.interactions.positive.sum())
+    for name, member in members.items():
+        if data.scenario.time == "none" and (name in _NEEDS_TIME or is_slow(member)):
+            left_out[name] = "the data has no time"
+        elif is_slow(member) and n_positive < DEEP_EVENTS:
+            left_out[name] = f"{n_positive:,} positive events are too few, it begins at {DEEP_EVENTS:,}"
+        elif is_slow(member) and seconds <= 0:
+            left_out[name] = "there is no time for it"
+        else:
+            kept[name] = member
+    return Carried(kept, left_out)
+
+
+def is_slow(member: MemberConfig) -> bool:
+    """Return whether a member takes minutes to learn, and can go on from what it learned before."""
+    return hasattr(RETRIEVERS.get(member.retriever), "carry")
+
+
+def within(member: MemberConfig, seconds: float) -> MemberConfig:
+    """Return a slow member that stops learning after so many seconds; a shorter limit of its own stays."""
+    own: float = member.settings.get("max_seconds", 0) or float("inf")
+    if min(own, seconds) == float("inf"):
+        return member
+    settings: dict[str, Any] = {**member.settings, "max_seconds": min(own, seconds)}
+    return msgspec.structs.replace(member, settings=settings)
