@@ -139,7 +139,8 @@ def test_old_events_count_less():
 def test_rows_with_more_observations_are_regularised_more():
     weighing = Weighing(alpha=2.0, l2=3.0, power=1.0)
     few, mean, many = weighing.l2_of(np.array([1, 10, 100]), 10.0, 50)
-    assert few < mean == pytest.approx(3.0) < many
+    assert few < mean < many
+    assert mean == pytest.approx(3.0)
     assert many == pytest.approx(3.0 * (2 * 100 + 50) / (2 * 10 + 50))
 
 
