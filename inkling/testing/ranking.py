@@ -12,17 +12,22 @@ import pytest
 
 from inkling.core.candidates import Candidates
 from inkling.core.errors import DataError
+from inkling.core.jagged import Jagged
 from inkling.core.query import History, Query
 from inkling.core.run import Run
 from inkling.ranking import build
-from inkling.ranking.base import Attributable, Ranker, RankingSet
+from inkling.ranking.base import Attributable, Flat, Ranker, RankingSet
 from inkling.testing.capability import has
+from inkling.testing.worlds import DAY_MS, START_MS
+
+_FITTED: dict[type, Any] = {}
 
 
 def tasks(*, n_people: int = 150, n_items: int = 12, seed: int = 0) -> RankingSet:
     """Return candidates of which each person took the two with the largest ``signal``.
 
-    Besides it: ``noise``, ``constant``, and ``gap``, which is missing (NaN) for half of the items.
+    Besides it: ``noise``, ``constant``, and ``gap``, which is missing (NaN) for half of the items. Further labels:
+    ``conversion``, the better of the two; ``rating``, the signal from 1 to 5. Histories are random.
     """
     rng = np.random.default_rng(seed)
     n = n_people * n_items
@@ -37,7 +42,22 @@ def tasks(*, n_people: int = 150, n_items: int = 12, seed: int = 0) -> RankingSe
     rows = np.tile(np.arange(n_items, dtype=np.int32), n_people)
     offsets = np.arange(n_people + 1, dtype=np.int64) * n_items
     items = Candidates.of(offsets, rows, np.zeros(n, dtype=np.float32), source="toy").with_fields(columns)
-    return RankingSet(_nobody(n_people, n_items), items, labels.ravel())
+    further = {
+        "conversion": (signal >= signal.max(axis=1, keepdims=True)).astype(np.float32).ravel(),
+        "rating": np.clip(3 + signal, 1, 5).ravel(),
+    }
+    return RankingSet(_people(n_people, n_items, rng), items, labels.ravel(), further=further)
+
+
+def _people(n_people: int, n_items: int, rng: np.random.Generator) -> Query:
+    """Return people who had up to five items, one a day, and rated them; the question comes at noon the day after."""
+    lists = [rng.integers(0, n_items, n).astype(np.int32) for n in rng.integers(0, 6, n_people).tolist()]
+    items = Jagged.from_lists(lists)
+    days = np.concatenate([np.arange(len(one)) for one in lists]).astype(np.int64)
+    history = History.of_items(items, ts=START_MS + days * DAY_MS)
+    rated = replace(history, values=rng.integers(1, 6, len(days)).astype(np.float32))
+    now = np.full(n_people, START_MS + 6 * DAY_MS, dtype=np.int64)
+    return Query(rated, now, n_items, np.full(n_people, -1, dtype=np.int32))
 
 
 def _nobody(n_people: int, n_items: int) -> Query:
@@ -47,18 +67,28 @@ def _nobody(n_people: int, n_items: int) -> Query:
 
 
 class RankerContract:
-    """The contract of a ranker as tests. ``name`` is the registered name."""
+    """The contract of a ranker as tests. ``name`` is the registered name.
+
+    A ranker that learns from ids or values alone says ``needs_features = False``.
+    """
 
     name: ClassVar[str]
     settings: ClassVar[Mapping[str, Any]] = {}
+    needs_features: ClassVar[bool] = True
 
     def make(self) -> Any:
         """Return a new model."""
         return build(self.name, self.settings)
 
-    def fitted(self) -> Any:
+    def fresh(self) -> Any:
         """Return a model fitted on the toy tasks."""
         return self.make().fit(tasks(), Run(seed=3), validation=tasks(n_people=40, seed=1))
+
+    def fitted(self) -> Any:
+        """Return such a model, the same one for every test of a class: scoring must not change it."""
+        if type(self) not in _FITTED:
+            _FITTED[type(self)] = self.fresh()
+        return _FITTED[type(self)]
 
     def test_is_a_ranker(self) -> None:
         """The protocol holds, and the model knows its own name and settings."""
@@ -103,7 +133,7 @@ class RankerContract:
     def test_deterministic(self) -> None:
         """The same seed gives the same scores."""
         data = tasks(n_people=10, seed=4)
-        first, second = (self.fitted().score(data.query, data.candidates) for _ in range(2))
+        first, second = (self.fresh().score(data.query, data.candidates) for _ in range(2))
         assert first.scores.tolist() == second.scores.tolist()
 
     def test_state_round_trip(self) -> None:
@@ -149,10 +179,33 @@ class RankerContract:
         assert max(sizes, key=lambda name: sizes[name]) == "signal"
         assert max(model.importances(), key=model.importances().__getitem__) == "signal"
 
+    def test_flat_scores_are_the_scores(self) -> None:
+        """A ranker that scores in place gives each candidate what sorting gives it, and names what it asks."""
+        model, data = self.fitted(), tasks(n_people=10, seed=4)
+        if not has(model, Flat):
+            raise SkipTest(f"{self.name} does not score in place")
+        scores = model.scores(data.query, data.candidates)
+        ranked = model.score(data.query, data.candidates.with_fields({"place": np.arange(120)}))
+        assert np.allclose(scores[ranked.fields["place"]], ranked.scores, rtol=1e-6, atol=1e-7)
+        asked = {name: column for name, column in data.candidates.fields.items() if name in model.asks()}
+        bare = replace(data.candidates, fields=asked)
+        assert model.scores(data.query, bare).tolist() == scores.tolist()
+
+    def test_states_where_to_look(self) -> None:
+        """The settings to try are settings; the first are the default; what is searched can be set."""
+        kind = type(self.make())
+        assert dict(kind.grid[0]) == {}
+        for settings in kind.grid:
+            build(self.name, settings)
+        assert kind.space
+        assert set(kind.space) <= set(kind.Config.__struct_fields__)
+
     def test_nothing_to_learn(self) -> None:
         """Equal labels, or no features, are an error that says so."""
         data = tasks(n_people=5)
+        same = np.zeros(60, dtype=np.float32)
         with pytest.raises(DataError, match="same label"):
-            self.make().fit(replace(data, labels=np.zeros(60, dtype=np.float32)), Run())
-        with pytest.raises(DataError, match="no feature"):
-            self.make().fit(replace(data, candidates=replace(data.candidates, fields={})), Run())
+            self.make().fit(replace(data, labels=same, further=dict.fromkeys(data.further, same)), Run())
+        if self.needs_features:
+            with pytest.raises(DataError, match="no feature"):
+                self.make().fit(replace(data, candidates=replace(data.candidates, fields={})), Run())

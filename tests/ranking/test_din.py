@@ -1,0 +1,15 @@
+import pytest
+
+pytest.importorskip("torch", reason="networks are trained by torch")
+
+from inkling.testing.ranking import RankerContract
+
+
+class TestDinContract(RankerContract):
+    name = "din"
+    settings = {"epochs": 4, "learning_rate": 0.01, "hidden": [16]}
+
+
+class TestDinPointwiseContract(RankerContract):
+    name = "din"
+    settings = {"epochs": 5, "learning_rate": 0.01, "hidden": [16], "loss": "pointwise", "numbers": "quantile"}
