@@ -7,6 +7,19 @@ from typing import Any
 
 from inkling.core.config import parse
 from inkling.core.registry import Registry
+from inkling.ranking._labels import labels_of_events, rated, values_of_events
+from inkling.ranking._position import inverse_weights, propensities, propensities_of_random
+
+__all__ = [
+    "RANKERS",
+    "build",
+    "inverse_weights",
+    "labels_of_events",
+    "propensities",
+    "propensities_of_random",
+    "rated",
+    "values_of_events",
+]
 
 RANKERS = Registry("inkling.ranking", kind="ranker")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
@@ -13,8 +13,10 @@ from inkling.core.candidates import Candidates
 from inkling.core.config import Config
 from inkling.core.query import Query
 from inkling.core.run import Run
+from inkling.core.space import Choice, Real, Space, Whole
 from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, from_lightgbm_text, score_columns
 from inkling.ranking._features import decode_names, encode_names, feature_names, people_with_both, table
+from inkling.ranking._position import corrected
 from inkling.ranking.base import RankingSet
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
@@ -46,6 +48,10 @@ class GbdtConfig(Config, frozen=True, kw_only=True):
     """NDCG at this place decides when to stop."""
     patience: AtLeastOne = 40
     """Stops after so many trees without a gain on validation, where there is one."""
+    prune_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    """Trees are grown again without the columns whose share of the gain is below this: fewer columns, faster answers."""
+    position: Literal["ignore", "inverse"] = "ignore"
+    """What is done about places: nothing, or clicks weigh by inverse propensity."""
     features: tuple[str, ...] = ()
     """Columns to learn from; empty takes all."""
 
@@ -58,6 +64,16 @@ class Gbdt:
 
     name = "gbdt"
     Config = GbdtConfig
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"trees": 60, "learning_rate": 0.1}, {"objective": "binary"})
+    space: ClassVar[Space] = {
+        "trees": Whole(20, 500, log=True),
+        "learning_rate": Real(0.01, 0.3, log=True),
+        "leaves": Whole(4, 63, log=True),
+        "min_examples": Whole(5, 500, log=True),
+        "feature_share": Real(0.3, 1.0),
+        "l2": Real(0.1, 50.0, log=True),
+        "objective": Choice(("lambdarank", "rank_xendcg", "binary")),
+    }
 
     def __init__(self, config: GbdtConfig | None = None) -> None:
         self.config = config or GbdtConfig()
@@ -72,11 +88,21 @@ class Gbdt:
         """Grow trees, and stop early where ``validation`` says so. The same seed and data give the same trees.
 
         Raises:
-            DataError: All labels are the same, or a feature is not there.
+            DataError: All labels are the same, a feature is not there, or places are needed and not told.
             MissingExtraError: LightGBM is not installed.
         """
         lightgbm = _lightgbm()
         self._names = feature_names(data, self.config.features, name=self.name)
+        data = corrected(data, self.config.position)
+        self._grow(lightgbm, data, run, validation)
+        if self.config.prune_share > 0:
+            kept = [name for name, gain in zip(self._names, self._gains, strict=True) if gain >= self.config.prune_share]
+            if 0 < len(kept) < len(self._names):
+                self._names = tuple(kept)
+                self._grow(lightgbm, data, run, validation)
+        return self
+
+    def _grow(self, lightgbm: Any, data: RankingSet, run: Run, validation: RankingSet | None) -> None:
         training = self._dataset(lightgbm, data)
         watched = [] if validation is None else [self._dataset(lightgbm, validation, reference=training)]
         stop = [lightgbm.early_stopping(self.config.patience, verbose=False)] if watched else []
@@ -89,7 +115,6 @@ class Gbdt:
         self._node_values = _node_values(text, trees)
         gains = booster.feature_importance(importance_type="gain", iteration=booster.best_iteration)
         self._gains = gains / max(float(gains.sum()), 1e-12)
-        return self
 
     def _take(self, trees: TreeEnsemble) -> None:
         self._trees = trees
@@ -135,6 +160,10 @@ class Gbdt:
         """Return the candidates by the sum of the leaves that they reach."""
         x = table(items, self._names)
         return items if self._trees is None or not len(x) else items.with_scores(self._trees.score(x))
+
+    def scores(self, query: Query, items: Candidates) -> F32:
+        """Return the scores (N,) in the order of ``items``."""
+        return self.flat(items)
 
     def flat(self, items: Candidates) -> F32:
         """Return the scores (N,) in the order of ``items``, reading only the columns that some tree asks about."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from inkling.core.candidates import Candidates
 from inkling.core.config import Config
 from inkling.core.query import Query
 from inkling.core.run import Run
+from inkling.core.space import Choice, Real, Space, Whole
 from inkling.ranking._features import decode_names, encode_names, feature_names, people_with_both, table
 from inkling.ranking.base import RankingSet
 
@@ -42,6 +43,13 @@ class Linear:
 
     name = "linear"
     Config = LinearConfig
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"l2": 10.0}, {"loss": "pointwise"})
+    space: ClassVar[Space] = {
+        "l2": Real(0.01, 1000.0, log=True),
+        "pairs": Whole(1, 30, log=True),
+        "clip": Real(2.0, 10.0),
+        "loss": Choice(("pairwise", "pointwise")),
+    }
 
     def __init__(self, config: LinearConfig | None = None) -> None:
         self.config = config or LinearConfig()
