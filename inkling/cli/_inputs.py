@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkling.core.config import override, parse, read_toml, to_dict
-from inkling.core.errors import BundleError, NotFoundError, nearest
+from inkling.core.errors import BundleError, ConfigError, NotFoundError, nearest
 from inkling.core.scenario import Scenario
 from inkling.events.schema import DatasetInfo, apply_info
 
@@ -61,7 +62,7 @@ def load_scenario(text: str | None, folder: Folder | None = None) -> Scenario:
 
 
 def settle(
-    folder: Folder, scenario: Scenario, changes: Iterable[tuple[str, str]]
+    folder: Folder, scenario: Scenario, changes: Iterable[tuple[str, Any]]
 ) -> tuple[Folder, Scenario, dict[str, Any]]:
     """Put everything in its order: the scenario, over it what the data says, over it what the command line says.
 
@@ -75,7 +76,7 @@ def settle(
     return replace(folder, info=DatasetInfo(time=own.time)), own, settings
 
 
-def resolve(scenario: Scenario, changes: Iterable[tuple[str, str]]) -> tuple[Scenario, dict[str, Any]]:
+def resolve(scenario: Scenario, changes: Iterable[tuple[str, Any]]) -> tuple[Scenario, dict[str, Any]]:
     """Apply ``--set``: keys that begin with ``scenario.`` change the scenario, others the pipeline's settings.
 
     Raises:
@@ -91,6 +92,29 @@ def resolve(scenario: Scenario, changes: Iterable[tuple[str, str]]) -> tuple[Sce
     config = parse(kind.Config, own.settings, where=where)
     rest = {key: value for key, value in wanted.items() if key not in about}
     return own, to_dict(override(config, rest, where=where))
+
+
+def read_settings(path: str) -> dict[str, dict[str, Any]]:
+    """Return model -> settings of a file that `inkling tune` wrote: TOML, a table ``[models.NAME]`` for each.
+
+    Raises:
+        NotFoundError: There is no such file.
+        ConfigError: It is no TOML, or has no such tables.
+    """
+    if not Path(path).is_file():
+        raise NotFoundError(f"There is no file of settings '{path}'.", hint="`inkling tune` writes one.")
+    try:
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    models = found.get("models")
+    if (
+        set(found) != {"models"}
+        or not isinstance(models, dict)
+        or not all(isinstance(m, dict) for m in models.values())
+    ):
+        raise ConfigError(f"{path} holds {', '.join(found) or 'nothing'}, expected tables [models.NAME].")
+    return models
 
 
 def open_bundle(path: str, *, store: str = "memory://", **options: Any) -> LocalEngine:

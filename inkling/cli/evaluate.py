@@ -11,6 +11,10 @@ from inkling.core.errors import ConfigError
 from inkling.core.run import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inkling.core.scenario import Scenario
+    from inkling.evaluation.contenders import Contender
     from inkling.evaluation.evaluate import Evaluation
     from inkling.protocol.spec import ProtocolSpec
 
@@ -46,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--folds", type=int, default=0, metavar="N", help="cross-validation over people; 0 is off")
     add("--seeds", type=_arguments.whole_numbers, default=(0,), metavar="S", help="seeds to fit with (0)")
     add("--minutes", type=float, default=0.0, metavar="M", help="a limit of one fit of a pipeline; 0 is none")
+    add("--settings", metavar="FILE", help="settings.toml of `inkling tune`: its models keep those, and choose none")
     add("--json", metavar="FILE", help="write the report as JSON")
     add("--dump", metavar="DIR", help="write targets and answers as parquet, so that anyone can compute again")
     add("--report", metavar="FILE.html", help="write a page with tables and plots")
@@ -62,11 +67,31 @@ def run(args: argparse.Namespace) -> int:
         scenario = _inputs.load_scenario(args.scenario, folder)
         surroundings = Run(progress=progress)
         found = evaluate_folder(
-            folder, scenario, spec=_spec(args), models=args.models, run=surroundings, minutes=args.minutes
+            folder, scenario, spec=_spec(args), models=_models(args, scenario), run=surroundings, minutes=args.minutes
         )
     _screen.out().print(render_table(found.report))
     _write(found, args)
     return 0
+
+
+def _models(args: argparse.Namespace, scenario: Scenario) -> Sequence[str | Contender]:
+    """Return what was named; those that the file of settings tells of come with their settings.
+
+    Raises:
+        ConfigError: The file tells of none of them.
+    """
+    if not args.settings:
+        return tuple(args.models)
+    from inkling.evaluation.tuning.models import with_settings
+
+    found = _inputs.read_settings(args.settings)
+    names = args.models or tuple(found)
+    if not set(names) & set(found):
+        raise ConfigError(f"--settings tells of none of {', '.join(names)}.", hint=f"It tells of {', '.join(found)}.")
+    settled = {
+        name: with_settings(name, scenario, found[name], minutes=args.minutes) for name in names if name in found
+    }
+    return [settled.get(name, name) for name in names]
 
 
 def _spec(args: argparse.Namespace) -> ProtocolSpec:

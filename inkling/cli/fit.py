@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkling.cli import _arguments, _inputs, _screen
-from inkling.core.errors import BundleError
+from inkling.core.errors import BundleError, ConfigError
 from inkling.core.run import Progress, Run
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inkling.engine.engine import LocalEngine
     from inkling.events.folder import Folder
 
+PIPELINE = "default"
 EXAMPLES = """\
 examples:
   inkling fit data/shop --out out/shop
@@ -39,14 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", type=_arguments.pair, action="append", default=[], metavar="KEY=VALUE", help="change a setting"
     )
+    parser.add_argument(
+        "--settings",
+        metavar="FILE",
+        help="settings.toml of `inkling tune`: those of the pipeline; --set goes over them",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where randomness comes from (0)")
+    parser.add_argument("--logs", metavar="DIR", help="write TensorBoard's event files of what is trained")
+    parser.add_argument("--track", metavar="SERVICE", help="log what is trained to a service as well: wandb")
 
 
 def run(args: argparse.Namespace) -> int:
     """Fit, tell what was chosen, save."""
+    from inkling.evaluation.tracking import open_tracking
+
     _check_place(args.out)
-    with _screen.progress() as progress:
-        surroundings = Run(seed=args.seed, progress=progress)
+    tracking = open_tracking(args.logs, args.track)
+    with _screen.progress() as progress, tracking.trial("fit", dict(args.set)) as watch:
+        surroundings = Run(seed=args.seed, progress=progress, watch=watch)
         engine = _from_store(args, surroundings) if _inputs.is_store(args.data) else _from_data(args, surroundings)
     with engine:
         show_fit(_screen.out(), engine)
@@ -73,17 +84,34 @@ def _from_data(args: argparse.Namespace, run: Run) -> LocalEngine:
     folder = _inputs.load_data(args.data, progress=run.progress)
     scenario = _inputs.load_scenario(args.scenario, folder)
     show_folder(_screen.out(), folder, rejects=f"{args.out.rstrip('/')}.rejects.jsonl")
-    folder, scenario, settings = _inputs.settle(folder, scenario, args.set)
+    folder, scenario, settings = _inputs.settle(folder, scenario, _changes(args))
     show_cleaning(_screen.out(), folder, scenario, run.progress)
     return open_engine(scenario=scenario).fit(
         folder, scenario=scenario, settings=settings, minutes=args.minutes, run=run
     )
 
 
+def _changes(args: argparse.Namespace) -> list[tuple[str, Any]]:
+    """Return what --settings says of the pipeline, and over it what --set says.
+
+    Raises:
+        ConfigError: The file tells of no pipeline.
+    """
+    if not args.settings:
+        return list(args.set)
+    found = _inputs.read_settings(args.settings)
+    if PIPELINE not in found:
+        raise ConfigError(
+            f"{args.settings} tells of {', '.join(found) or 'nothing'}, not of the pipeline '{PIPELINE}'.",
+            hint=f"Search it: `inkling tune DATA --models {PIPELINE}`; a member's settings go by --set.",
+        )
+    return [*found[PIPELINE].items(), *args.set]
+
+
 def _from_store(args: argparse.Namespace, run: Run) -> LocalEngine:
     from inkling.engine.engine import open_engine
 
-    scenario, settings = _inputs.resolve(_inputs.load_scenario(args.scenario), args.set)
+    scenario, settings = _inputs.resolve(_inputs.load_scenario(args.scenario), _changes(args))
     engine = open_engine(args.data, scenario=scenario)
     return engine.fit(scenario=scenario, settings=settings, minutes=args.minutes, run=run)
 

@@ -40,7 +40,7 @@ def bars(rows: Sequence[Bar], *, title: str) -> str:
     top = max((value for row in rows for value in (row.value, row.high) if math.isfinite(value)), default=0.0) or 1.0
     height = _ROW * len(rows) + 8
     body = "".join(_bar(row, index, top) for index, row in enumerate(rows))
-    return _svg(_LABEL + _PLOT + _VALUE, height, title, body)
+    return svg(_LABEL + _PLOT + _VALUE, height, title, body)
 
 
 def _bar(row: Bar, index: int, top: float) -> str:
@@ -80,7 +80,7 @@ def scatter(dots: Sequence[Dot], *, title: str, x_name: str, y_name: str) -> str
         f'<text x="{width / 2:.0f}" y="{height - 12}" class="middle">{escape(x_name)}</text>'
         f'<text x="{margin}" y="{margin / 2 - 8:.0f}" class="start">{escape(y_name)}, up to {top:.3f}</text>'
     )
-    return _svg(width, height, title, frame + ticks + names + dots_drawn)
+    return svg(width, height, title, frame + ticks + names + dots_drawn)
 
 
 def _tick(value: float, across: float) -> str:
@@ -97,7 +97,8 @@ def _dot(dot: Dot, x: float, y: float, *, shift: int) -> str:
     )
 
 
-def _svg(width: int, height: int, title: str, body: str) -> str:
+def svg(width: int, height: int, title: str, body: str) -> str:
+    """Return a drawing of that size with a title for readers of screens."""
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title, quote=True)}" '
         f'xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title>{body}</svg>'

@@ -32,13 +32,18 @@ def render_html(report: EvaluationReport, *, name: str = "Evaluation") -> str:
         (
             f"<h1>{escape(name)}</h1><p>{escape(title(report))}</p>",
             _headline(report),
-            _section("Quality, with 95% intervals", _quality(report)),
-            _section("Quality and its price", _price_plot(report)),
-            _section("By group", _groups(report)),
-            _section("Settings chosen on validation", _settings(report)),
-            _section("Protocol", _protocol(report)),
+            section("Quality, with 95% intervals", _quality(report)),
+            section("Quality and its price", _price_plot(report)),
+            section("By group", _groups(report)),
+            section("Settings chosen on validation", _settings(report)),
+            section("Protocol", _protocol(report)),
         )
     )
+    return page(name, body)
+
+
+def page(name: str, body: str) -> str:
+    """Return a whole page with the house's colours, light and dark; it needs nothing else."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -46,7 +51,8 @@ def render_html(report: EvaluationReport, *, name: str = "Evaluation") -> str:
     )
 
 
-def _section(heading: str, content: str) -> str:
+def section(heading: str, content: str) -> str:
+    """Return a part of a page under a heading; nothing where there is no content."""
     return f"<section><h2>{escape(heading)}</h2>{content}</section>" if content else ""
 
 
@@ -68,7 +74,7 @@ def _headline(report: EvaluationReport) -> str:
     ]
     reference = next((model.paired.reference for model in ordered if model.paired), "default")
     heads = ["model", *names, f"{reference} better by", "95% interval", "p50 ms", "p99 ms", "fit s", "peak MB"]
-    return _table(heads, rows) + f"<p>{escape(caption(report))} Memory is that of the whole process.</p>"
+    return table(heads, rows) + f"<p>{escape(caption(report))} Memory is that of the whole process.</p>"
 
 
 def _gap(model: ModelReport) -> tuple[str, str]:
@@ -81,14 +87,14 @@ def _gap(model: ModelReport) -> tuple[str, str]:
 
 def _quality(report: EvaluationReport) -> str:
     return "".join(
-        _figure(bars(_bars(report, name, main_group(report)), title=name), name) for name in report.models[0].metrics
+        figure(bars(_bars(report, name, main_group(report)), title=name), name) for name in report.models[0].metrics
     )
 
 
 def _groups(report: EvaluationReport) -> str:
     metric, groups = next(iter(report.models[0].metrics)), report.models[0].groups
     return "".join(
-        _figure(bars(_bars(report, metric, group), title=f"{metric}, {group}"), f"{metric}, {group} (n = {part.n:,})")
+        figure(bars(_bars(report, metric, group), title=f"{metric}, {group}"), f"{metric}, {group} (n = {part.n:,})")
         for group, part in groups.items()
     )
 
@@ -107,7 +113,7 @@ def _price_plot(report: EvaluationReport) -> str:
         Dot(model.name, model.latency_ms.p50, model.metrics[metric].value, own=model.name.startswith("default"))
         for model in report.models
     ]
-    return _figure(scatter(dots, title="price", x_name="milliseconds for an answer (p50, log)", y_name=metric), "")
+    return figure(scatter(dots, title="price", x_name="milliseconds for an answer (p50, log)", y_name=metric), "")
 
 
 def _settings(report: EvaluationReport) -> str:
@@ -116,14 +122,15 @@ def _settings(report: EvaluationReport) -> str:
         for model in report.models
         for fold, settings in model.settings.items()
     ]
-    return _table(["model", "fold", "settings"], rows)
+    return table(["model", "fold", "settings"], rows)
 
 
 def _protocol(report: EvaluationReport) -> str:
     return f"<pre>{escape(json.dumps(report.protocol, indent=2, ensure_ascii=False))}</pre>"
 
 
-def _table(heads: Iterable[str], rows: Sequence[Sequence[tuple[str, bool]]]) -> str:
+def table(heads: Iterable[str], rows: Sequence[Sequence[tuple[str, bool]]]) -> str:
+    """Return a table; a cell is a text, and whether it is the best of its column."""
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(_td(text, best=best) for text, best in row)}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -133,7 +140,8 @@ def _td(text: str, *, best: bool) -> str:
     return f'<td class="best">{escape(text)}</td>' if best else f"<td>{escape(text)}</td>"
 
 
-def _figure(drawing: str, words: str) -> str:
+def figure(drawing: str, words: str) -> str:
+    """Return a drawing with words under it; nothing where there is no drawing."""
     note = f"<figcaption>{escape(words)}</figcaption>" if words else ""
     return f"<figure>{note}{drawing}</figure>" if drawing else ""
 
