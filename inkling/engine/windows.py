@@ -13,6 +13,9 @@ from inkling.core.run import Run
 
 SHARE = 0.9
 MAX_PEOPLE = 800
+"""People that a window is cut down to, where each has many targets."""
+MAX_TARGETS = 6000
+"""Targets that a window of more people may hold: where people have one each, it takes many to tell anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def _last_of_each(events: Interactions) -> Bool:
 
 
 def _window(train: Dataset, taken: Interactions, run: Run) -> list[Window]:
-    """Return a window of at most ``MAX_PEOPLE`` people, or none where nothing can be learned from it."""
+    """Return a window of at most ``MAX_PEOPLE`` people or ``MAX_TARGETS`` targets, or none where it tells nothing."""
     reachable = train.known_items[taken.item_rows]
     pair = np.unique(taken.user_rows[reachable].astype(np.int64) * train.n_items + taken.item_rows[reachable])
     people, start = np.unique(pair // max(train.n_items, 1), return_index=True)
@@ -79,8 +82,9 @@ def _window(train: Dataset, taken: Interactions, run: Run) -> list[Window]:
         return []
     lists = np.split((pair % train.n_items).astype(np.int32), start[1:])
     chosen = np.arange(len(people))
-    if len(people) > MAX_PEOPLE:
-        chosen = np.sort(run.rng("people").choice(len(people), MAX_PEOPLE, replace=False))
+    most = max(MAX_PEOPLE, MAX_TARGETS * len(people) // max(len(pair), 1))
+    if len(people) > most:
+        chosen = np.sort(run.rng("people").choice(len(people), most, replace=False))
     return [Window(train, people[chosen].astype(np.int32), Jagged.from_lists([lists[i] for i in chosen]))]
 
 

@@ -95,7 +95,8 @@ def test_without_any_order_a_random_tenth_is_held_the_same_for_a_seed():
 
 
 def test_many_people_are_sampled(monkeypatch):
-    monkeypatch.setattr(module, "MAX_PEOPLE", 6)
+    monkeypatch.setattr(module, "MAX_PEOPLE", 2)
+    monkeypatch.setattr(module, "MAX_TARGETS", 6)  # one target each: six people
     (window,) = windows(shopping(), 1, Run())
     assert len(window.user_rows) == len(window.targets) == 6
     assert (np.diff(window.user_rows) > 0).all()
