@@ -5,13 +5,13 @@ No vector of a person is kept: each is folded in when it is asked for, so that w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from inkling.core.arrays import F32, F64, I32, Array
+from inkling.core.arrays import F32, F64, I32
 from inkling.core.candidates import Candidates
 from inkling.core.query import Query
 from inkling.kernels.topk import topk
@@ -22,13 +22,16 @@ from inkling.retrieval.base import Because
 
 
 class Fold(Protocol):
-    """How a person's vector follows from the vectors and amounts of what they had."""
+    """How a person's vector follows from what they had."""
+
+    def everyone(self) -> F64:
+        """Return the vector (d,) of a person of whom nothing is known; all zeros: no signal."""
 
     def person(self, items: F64, amounts: F64) -> F64:
-        """Return the vector (d,) of a person who had ``items`` (n, d) in ``amounts`` (n,)."""
+        """Return the vector (d,) of a person who had items with the input vectors (n, d) in ``amounts`` (n,)."""
 
     def shares(self, items: F64, amounts: F64, item: F64) -> F64:
-        """Return what each of ``items`` (n,) adds to the score of ``item`` (d,)."""
+        """Return what each item had (n,) adds to the score of ``item`` (d,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,11 @@ class Factors:
     """Vectors of n items; all zeros stand for an item that the model does not know, whose score is 0: no signal."""
 
     vectors: F32  # (n, d)
-    bias: F32  # (n,) what an item scores for anyone
 
     @classmethod
     def none(cls) -> Factors:
         """Return no items."""
-        return cls(np.zeros((0, 1), dtype=np.float32), np.zeros(0, dtype=np.float32))
-
-    @classmethod
-    def unbiased(cls, vectors: F32) -> Factors:
-        """Return items that only differ by their vectors."""
-        return cls(vectors, np.zeros(len(vectors), dtype=np.float32))
+        return cls(np.zeros((0, 1), dtype=np.float32))
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -56,7 +53,6 @@ class Factors:
         n = min(n_items, len(self))
         out = np.zeros((len(people), n_items), dtype=np.float32)
         np.matmul(people, self.vectors[:n].T, out=out[:, :n])
-        out[:, :n] += self.bias[:n]
         return out
 
     def similar(self, item_rows: I32, k: int, *, source: str) -> Candidates:
@@ -73,22 +69,14 @@ class Factors:
         mask[row] = False
         return topk(cosines, k, mask=mask)
 
-    def to_arrays(self) -> dict[str, Array]:
-        """Return the arrays that :meth:`from_arrays` takes."""
-        return {"vectors": self.vectors, "bias": self.bias}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Factors:
-        """Build from the arrays of :meth:`to_arrays`."""
-        return cls(np.asarray(arrays["vectors"], np.float32), np.asarray(arrays["bias"], np.float32))
-
 
 @dataclass(frozen=True, slots=True)
 class Served:
     """A fitted factor model as it answers.
 
     Attributes:
-        factors: Of the items.
+        factors: Of the items, as they are recommended.
+        inputs: (n, d) vectors of the items as parts of a history; they may be the same.
         fold: From a history to a person's vector.
         config: How a history is read.
         signal: How several events with one item become one amount.
@@ -96,17 +84,17 @@ class Served:
     """
 
     factors: Factors
+    inputs: F32
     fold: Fold
     config: TasteConfig
     signal: Signal
     day: float
 
     def people(self, query: Query) -> F32:
-        """Return the vectors (B, d) of the people asked about; zeros for those of whom nothing is known."""
-        out = np.zeros((len(query), self.factors.vectors.shape[1]), dtype=np.float32)
+        """Return the vectors (B, d) of the people asked about."""
+        out = np.empty((len(query), self.inputs.shape[1]), dtype=np.float32)
         for row, (rows, amounts) in zip(out, self._amounts(query), strict=True):
-            if len(rows):
-                row[:] = self.fold.person(self._vectors(rows), amounts)
+            row[:] = self.fold.person(self._inputs(rows), amounts) if len(rows) else self.fold.everyone()
         return out
 
     def scores(self, query: Query) -> F32:
@@ -114,22 +102,26 @@ class Served:
         return self.factors.scores(self.people(query), query.n_items)
 
     def why(self, query: Query, item_row: int) -> tuple[Because, ...]:
-        """Return what each item of one person's history adds to the score, or takes from it."""
+        """Return what each item of one person's history adds to the score or takes from it, and what everyone's is."""
         if not 0 <= item_row < len(self.factors):
             return ()
         rows, amounts = next(self._amounts(query))
         target = self.factors.vectors[item_row].astype(np.float64)
-        shares = self.fold.shares(self._vectors(rows), amounts, target) if len(rows) else np.zeros(0)
-        return grounds("because_item", rows, shares.astype(np.float32))
+        shares = self.fold.shares(self._inputs(rows), amounts, target) if len(rows) else np.zeros(0)
+        found = grounds("because_item", rows, shares.astype(np.float32))
+        common = float(self.fold.everyone() @ target)
+        if common:
+            found = tuple(sorted((*found, Because("popular", -1, common)), key=lambda because: -abs(because.weight)))
+        return found
 
-    def _vectors(self, rows: I32) -> F64:
-        return self.factors.vectors[rows].astype(np.float64)
+    def _inputs(self, rows: I32) -> F64:
+        return self.inputs[rows].astype(np.float64)
 
     def _amounts(self, query: Query) -> Iterator[tuple[I32, F64]]:
         """Yield each person's items that the model knows, and their amounts."""
-        for taste in tastes(query, len(self.factors), self.config, self.day):
+        for taste in tastes(query, len(self.inputs), self.config, self.day):
             rows, amounts = amounts_of(taste, self.signal)
-            known = self.factors.vectors[rows].any(axis=1)
+            known = self.inputs[rows].any(axis=1)
             yield rows[known], amounts[known]
 
 

@@ -58,6 +58,10 @@ class LeastSquares:
     mean_length: float
     n_items: int
 
+    def everyone(self) -> F64:
+        """Return zeros (d,): without observations there is nothing to predict."""
+        return np.zeros_like(self.spectrum)
+
     def person(self, items: F64, amounts: F64) -> F64:
         """Return the vector (d,) that solves the normal equations."""
         right = items.T @ (1.0 + self.weighing.alpha * amounts)
@@ -110,14 +114,14 @@ class Als:
         vectors, values = alternate(matrix, self.config, run)
         lengths = np.diff(matrix.indptr)
         mean_length = float(lengths[lengths > 0].mean())
-        self._serve(Factors.unbiased(vectors), values, np.array([mean_length, data.n_items, day]))
+        self._serve(Factors(vectors), values, np.array([mean_length, data.n_items, day]))
         return self
 
     def _serve(self, factors: Factors, values: F64, shape: F64) -> None:
         """Answer from these factors; ``shape`` is the mean length of a history, the number of items, a day's length."""
         weighing = Weighing(self.config.alpha, self.config.l2, self.config.l2_power)
         fold = LeastSquares(values, weighing, float(shape[0]), int(shape[1]))
-        self._served = Served(factors, fold, self.config, self.config.signal, float(shape[2]))
+        self._served = Served(factors, factors.vectors, fold, self.config, self.config.signal, float(shape[2]))
         self._kept = {"spectrum": values, "shape": shape}
 
     def scores(self, query: Query) -> F32:
@@ -138,11 +142,12 @@ class Als:
 
     def state(self) -> Mapping[str, Array]:
         """Return the items' vectors, and what a person is folded in with."""
-        return {**self._served.factors.to_arrays(), **self._kept}
+        return {"vectors": self._served.factors.vectors, **self._kept}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:
         """Take over what :meth:`state` returned."""
-        self._serve(Factors.from_arrays(state), np.asarray(state["spectrum"]), np.asarray(state["shape"]))
+        factors = Factors(np.asarray(state["vectors"], np.float32))
+        self._serve(factors, np.asarray(state["spectrum"]), np.asarray(state["shape"]))
         return self
 
 
