@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ class TextReader:
     """An encoder by name, opened when first needed, behind a cache by content hash (no text is kept).
 
     The encoder and its cache are shared by all readers of the process: several fits, as over the cuts of a comparison,
-    read a catalogue once.
+    read a catalogue once. Where the environment names a folder as ``INKLING_CACHE``, the vectors are kept there for the
+    next process.
     """
 
     def __init__(self, name: str) -> None:
@@ -55,7 +58,9 @@ class TextReader:
 def _shared(name: str, n_threads: int) -> CachedEncoder:
     """Return the process's encoder of a name. Reading has no state but the cache, so sharing it moves no answer."""
     kind: Any = ENCODERS.get(name)
+    folder = os.environ.get("INKLING_CACHE")
+    path = Path(folder) / f"vectors-{name}.sqlite" if folder else None
     if name not in _ON_THREADS:
-        return CachedEncoder(kind())
+        return CachedEncoder(kind(), path=path)
     sentence = ENCODERS.get("sentence")(n_threads=n_threads)
-    return CachedEncoder(sentence if name == "sentence" else kind(sentence))
+    return CachedEncoder(sentence if name == "sentence" else kind(sentence), path=path)

@@ -66,3 +66,12 @@ def test_a_whole_catalogue_is_read_in_parts_that_are_told_of():
     whole = reader.encode(texts)
     assert told == [("reading texts", done, 3) for done in range(4)]
     np.testing.assert_array_equal(whole, HashingEncoder().encode(texts))
+
+
+def test_vectors_outlive_the_process_where_a_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("INKLING_CACHE", str(tmp_path))
+    first = TextReader("hashing").encode(["red mug", "tea"])
+    _shared.cache_clear()  # as a new process
+    monkeypatch.setattr(HashingEncoder, "encode", lambda self, texts: pytest.fail(f"read again: {texts}"))
+    np.testing.assert_array_equal(TextReader("hashing").encode(["red mug", "tea"]), first)
+    assert [path.name for path in tmp_path.glob("*.sqlite")] == ["vectors-hashing.sqlite"]
