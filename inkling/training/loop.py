@@ -80,6 +80,7 @@ class Around:
     watch: Watch | None = None
     checkpoint: Path | None = None
     world: World = field(default_factory=World)
+    groups: tuple[dict[str, Any], ...] = ()  # parameters with settings of their own, as torch's optimisers take them
     stage: str = "training"
 
 
@@ -124,7 +125,8 @@ class _Loop:
 
     def __init__(self, model: nn.Module, plan: Plan, around: Around, run: Run) -> None:
         self.model, self.plan, self.around, self.run = model, plan, around, run
-        self.optimizer = optimizer([p for p in model.parameters() if p.requires_grad], plan.optim)
+        parameters = list(around.groups) or [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = optimizer(parameters, plan.optim)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.factor = schedule(plan.shape, warmup=plan.warmup)
         self.mean = copy.deepcopy(model).requires_grad_(requires_grad=False) if plan.ema > 0 else None

@@ -1,0 +1,38 @@
+"""Items as vectors: one of their own, and what their text says, added up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ItemTable(nn.Module):
+    """Vectors of n items: a learned one for each, plus a learned projection of its language vector if it has one."""
+
+    ids: nn.Parameter  # (n, d)
+
+    def __init__(self, start: Tensor, *, texts: Tensor | None = None, forget: float = 0.0) -> None:
+        """Begin with ``start`` (n, d).
+
+        Args:
+            start: The items' own vectors before training.
+            texts: Language vectors (n, t); a row of zeros says nothing.
+            forget: Chance, while training, that an item goes by its text alone, so that a new one can.
+        """
+        super().__init__()
+        self.ids = nn.Parameter(start.clone())
+        self.forget = forget
+        self.register_buffer("texts", texts, persistent=False)
+        self.project = nn.Linear(texts.shape[1], start.shape[1], bias=False) if texts is not None else None
+
+    def forward(self, rows: Tensor | None = None) -> Tensor:
+        """Return the vectors of ``rows`` (..., d), or of all items (n, d)."""
+        own = self.ids if rows is None else functional.embedding(rows, self.ids)
+        if self.project is None:
+            return own
+        said = self.texts if rows is None else self.texts[rows]  # type: ignore[index, has-type]
+        if self.training and self.forget > 0:
+            own = own * (torch.rand((*own.shape[:-1], 1), device=own.device) >= self.forget)
+        both: Tensor = own + self.project(said)
+        return both
