@@ -32,7 +32,7 @@ WEIGHTS = "weights."
 
 
 class SequenceModel:
-    """The part that all sequence models share; what differs is the network (``body``) and its task.
+    """The part that all sequence models share; what differs is the network (``body``) and its task (``batch``).
 
     Scores are exp(logit - the person's largest logit), so the favourite has 1: softmax probabilities over their best.
     People without a usable event have no scores. Times reach the network in seconds where they are real, else as 0.
@@ -40,7 +40,7 @@ class SequenceModel:
 
     name: ClassVar[str]
     Config: ClassVar[type[SequenceConfig]]
-    task: ClassVar[str] = "next"  # or "hidden"
+    shortest: ClassVar[int] = 2  # sequences of fewer events teach nothing
 
     def __init__(self, config: Any = None, *, encoder: Any = None) -> None:
         """Take settings, and the encoder itself where the caller already holds one.
@@ -62,6 +62,12 @@ class SequenceModel:
     def body(self) -> Any:
         """Return the untrained network (a torch module with ``last``); imports torch."""
         raise TypeError(f"{type(self).__name__} names no network")
+
+    def batch(self, sequences: Any, index: I64, rng: np.random.Generator) -> Any:
+        """Return a packed batch of the sequences ``index``: by default each event predicts the one after it."""
+        from inkling.training.sequences import next_items
+
+        return next_items(sequences, index)
 
     def _take(self, state: Mapping[str, Array]) -> None:
         self._ids = np.array(state["ids"], dtype=np.float16)  # (n, d)

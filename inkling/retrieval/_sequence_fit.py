@@ -24,7 +24,7 @@ from inkling.training.nets.sequence import SequenceNet, Served
 from inkling.training.nets.table import ItemTable
 from inkling.training.optim import Optim
 from inkling.training.samplers import Popularity, Uniform
-from inkling.training.sequences import Batch, Epoch, Sequences, hidden_items, next_items, parts
+from inkling.training.sequences import Batch, Epoch, Sequences, parts
 
 if TYPE_CHECKING:
     from inkling.retrieval._sequence import SequenceModel
@@ -64,14 +64,12 @@ def fit_sequences(
         around = Around(watch=model.watch, stage=model.name, groups=_groups(net, model.config.weight_decay))
         if len(held):
             drop = data.scenario.seen == "drop"
-            around = replace(
-                around, measure=Validation(net, everyone, held, counts > 0, model.config.length, drop=drop)
-            )
-        _learn(
-            _Lesson(model, net, objective(net, model.config, counts), run), learned, around, warm=earlier is not None
-        )
+            measure = Validation(net, everyone, held, counts > 0, model.config.length, drop=drop)
+            around = replace(around, measure=measure)
+        lesson = _Lesson(model, net, objective(net, model.config, counts), run)
+        _learn(lesson, learned, around, warm=earlier is not None)
         if model.config.finish and len(held):
-            _finish(_Lesson(model, net, objective(net, model.config, counts), run), everyone, around)
+            _finish(lesson, everyone, around)
         return _state(model, net.cpu().eval(), counts > 0, timed=timed)
 
 
@@ -155,15 +153,12 @@ def _pass(lesson: _Lesson, learned: Sequences, wanted: Plan, around: Around) -> 
     model, run = lesson.model, lesson.run
     config: SequenceConfig = model.config
     cut = learned.windows(config.length) if config.windows == "all" else learned.last(config.length)
-    least = 1 if model.task == "next" else 0
-    sequences = cut.longer(least)
+    sequences = cut.longer(model.shortest - 1)
 
     def batches(epoch: int) -> Epoch:
         rng = run.rng(model.name, around.stage, str(epoch))
         groups = parts(sequences, config.batch_tokens, rng)
-        if model.task == "next":
-            return Epoch(groups, lambda index: next_items(sequences, index).to(run.device))
-        return Epoch(groups, lambda index: hidden_items(sequences, index, share=0.2, last=0.2, rng=rng).to(run.device))
+        return Epoch(groups, lambda index: model.batch(sequences, index, rng).to(run.device))
 
     return train(lesson.net, batches, lesson.loss, wanted, run, around)
 
