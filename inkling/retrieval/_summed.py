@@ -34,6 +34,23 @@ Loss: TypeAlias = Callable[[Array, Array, Sparse, Sparse], Slopes]
 """(people (B, d), items (M, d), targets (B, M), all they had (B, M)) -> loss, its slopes by people and by items."""
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a model of this family is trained for.
+
+    Attributes:
+        name: Of the model.
+        loss: Of a step.
+        positive: Whether all vectors are kept at or above 0.
+        dense: Whether a step scores all items for each of its people, so that their number must be bounded.
+    """
+
+    name: str
+    loss: Loss
+    positive: bool = False
+    dense: bool = False
+
+
 class SummedConfig(TasteConfig, frozen=True, kw_only=True):
     """What models of this family share."""
 
@@ -109,48 +126,41 @@ class Trained:
         return cls(vectors, inputs, shared, float(arrays["day"][0]))
 
 
-def fit_summed(data: Dataset, config: SummedConfig, loss: Loss, run: Run, *, name: str, positive: bool) -> Trained:
+def fit_summed(data: Dataset, config: SummedConfig, objective: Objective, run: Run) -> Trained:
     """Train on a data set.
-
-    Args:
-        data: What to learn from.
-        config: Settings.
-        loss: Of a step.
-        run: Surroundings.
-        name: Of the model, for messages.
-        positive: Whether all vectors are kept at or above 0.
 
     Raises:
         DataError: The data has no positive event.
     """
-    events, day = signals(data, name=name), day_length(data)
+    events, day = signals(data, name=objective.name), day_length(data)
     weights = events.weights * decay(data.until - events.ts, config.fit_half_life_days, day)
     matrix = people_by_items(events, weights, (data.n_users, data.n_items), signal=config.signal)
+    del events, weights
     known = np.flatnonzero(np.bincount(matrix.indices, minlength=data.n_items))
     busy = np.flatnonzero(np.diff(matrix.indptr))
-    parameters = _train(matrix[busy][:, known], config, loss, run, name=name, positive=positive)
+    vectors, inputs, shared = _train(matrix[busy][:, known], config, objective, run)
     wide = np.zeros((2, data.n_items, config.factors), dtype=np.float32)
-    wide[0, known], wide[1, known] = parameters[0], parameters[1]
-    return Trained(wide[0], wide[1], parameters[2], day)
+    wide[0, known], wide[1, known] = vectors, inputs
+    return Trained(wide[0], wide[1], shared, day)
 
 
-def _train(
-    matrix: csr_array, config: SummedConfig, loss: Loss, run: Run, *, name: str, positive: bool
-) -> tuple[F32, F32, F32]:
+def _train(matrix: csr_array, config: SummedConfig, objective: Objective, run: Run) -> tuple[F32, F32, F32]:
     """Return the vectors (M, d), inputs (M, d) and shared vector (d,) for a matrix without empty rows and columns."""
     n_people, n_items = matrix.shape
-    rng = run.rng(name)
-    parameters = first_vectors(n_items, config.factors, rng, positive=positive)
-    size = int(np.clip(_STEP_CELLS // n_items, _LEAST_PEOPLE, config.people_per_step))
+    rng = run.rng(objective.name)
+    parameters = first_vectors(n_items, config.factors, rng, positive=objective.positive)
+    size = config.people_per_step
+    if objective.dense:
+        size = min(size, max(_STEP_CELLS // n_items, _LEAST_PEOPLE))
     adam = Adam(parameters, total=config.epochs * -(-n_people // size), rate=config.learning_rate)
-    for _ in run.track(range(config.epochs), name, total=config.epochs):
+    for _ in run.track(range(config.epochs), objective.name, total=config.epochs):
         order = rng.permutation(n_people)
         for start in range(0, n_people, size):
             had = matrix[np.sort(order[start : start + size])]
             inputs, targets = hidden(had, config, rng)
             if targets.nnz:
-                adam.step(slopes(parameters, inputs, targets, had, loss), l2=config.l2)
-                if positive:
+                adam.step(slopes(parameters, inputs, targets, had, objective.loss), l2=config.l2)
+                if objective.positive:
                     for parameter in parameters:
                         np.maximum(parameter, 0.0, out=parameter)
     return parameters

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 class AlsConfig(TasteConfig, frozen=True, kw_only=True):
     """Settings of ``als``."""
 
-    factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 64
-    """Length of the vectors."""
+    factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 128
+    """Length of the vectors. Where many items are rare, 256 or 512 can be worth their time."""
     iterations: Annotated[int, msgspec.Meta(ge=1)] = 15
     """Rounds over people and items."""
-    alpha: Positive = 10.0
+    alpha: Positive = 5.0
     """Confidence in an observation of amount r is 1 + alpha r; in a missing one it is 1."""
     l2: Positive = 10.0
     """Regularisation of a person, or an item, with an average number of observations."""
@@ -85,9 +85,16 @@ class Als:
 
     name = "als"
     Config = AlsConfig
-    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {},
+        {"factors": 512, "alpha": 20.0},
+        {"factors": 256, "alpha": 2.0, "half_life_days": 30.0, "fit_half_life_days": 120.0},
+        {"alpha": 2.0, "half_life_days": 60.0},
+        {"factors": 64, "alpha": 1.0, "l2": 30.0, "half_life_days": 60.0},
+        {"factors": 32, "alpha": 2.0},
+    )
     space: ClassVar[Space] = {
-        "factors": Choice((32, 64, 128, 256)),
+        "factors": Choice((32, 64, 128, 256, 512)),
         "alpha": Real(0.5, 100.0, log=True),
         "l2": Real(0.1, 300.0, log=True),
         "l2_power": Real(0.0, 1.0),

@@ -16,7 +16,7 @@ from inkling.core.run import Run
 from inkling.core.space import Choice, Real, Space, Whole
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Sparse
-from inkling.retrieval._summed import Slopes, SummedConfig, Trained, fit_summed
+from inkling.retrieval._summed import Objective, Slopes, SummedConfig, Trained, fit_summed
 from inkling.retrieval.base import Because
 
 
@@ -64,7 +64,7 @@ class Bpr:
         def loss(people: Array, items: Array, targets: Sparse, had: Sparse) -> Slopes:
             return pairs_loss(people, items, draw(targets, had, n, rng))
 
-        return self._take(fit_summed(data, self.config, loss, run, name=self.name, positive=False))
+        return self._take(fit_summed(data, self.config, Objective(self.name, loss), run))
 
     def _take(self, trained: Trained) -> Self:
         self._trained, self._served = trained, trained.serve(self.config)

@@ -15,7 +15,7 @@ from inkling.core.run import Run
 from inkling.core.space import Choice, Real, Space, Whole
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._matrix import Sparse
-from inkling.retrieval._summed import Loss, Slopes, SummedConfig, Trained, fit_summed
+from inkling.retrieval._summed import Objective, Slopes, SummedConfig, Trained, fit_summed
 from inkling.retrieval._taste import Positive
 from inkling.retrieval.base import Because
 
@@ -64,13 +64,13 @@ class SoftmaxCf:
         Raises:
             DataError: The data has no positive event.
         """
-        ratio = self.config.form == "ratio"
-        return self._take(fit_summed(data, self.config, self._loss(), run, name=self.name, positive=ratio))
+        return self._take(fit_summed(data, self.config, self._objective(), run))
 
-    def _loss(self) -> Loss:
+    def _objective(self) -> Objective:
+        eps, temperature = self.config.eps, self.config.temperature
         if self.config.form == "ratio":
-            return lambda people, items, targets, had: ratio_loss(people, items, targets, self.config.eps)
-        return lambda people, items, targets, had: softmax_loss(people, items, targets, self.config.temperature)
+            return Objective(self.name, lambda u, v, targets, _: ratio_loss(u, v, targets, eps), positive=True)
+        return Objective(self.name, lambda u, v, targets, _: softmax_loss(u, v, targets, temperature), dense=True)
 
     def _take(self, trained: Trained) -> Self:
         self._trained, self._served = trained, trained.serve(self.config)

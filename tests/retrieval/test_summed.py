@@ -4,7 +4,7 @@ from scipy.sparse import csr_array
 
 from inkling.core.config import parse
 from inkling.core.run import Run
-from inkling.retrieval._summed import Adam, SummedConfig, first_vectors, fit_summed, hidden, slopes
+from inkling.retrieval._summed import Adam, Objective, SummedConfig, first_vectors, fit_summed, hidden, slopes
 from inkling.retrieval.softmax_cf import softmax_loss
 from inkling.testing import worlds
 
@@ -80,10 +80,8 @@ def test_positive_vectors_stay_positive():
     trained = fit_summed(
         worlds.shop(),
         SummedConfig(factors=4, epochs=3, learning_rate=0.2),
-        lambda people, items, targets, had: softmax_loss(people, items, targets, 1.0),
+        Objective("x", lambda people, items, targets, had: softmax_loss(people, items, targets, 1.0), positive=True),
         Run(),
-        name="x",
-        positive=True,
     )
     assert min(trained.vectors.min(), trained.inputs.min(), trained.shared.min()) == 0.0
 
@@ -93,10 +91,8 @@ def test_items_without_events_have_no_vector():
     trained = fit_summed(
         worlds.dataset(happenings, shape=(5, 4)),
         SummedConfig(factors=3, epochs=2),
-        lambda people, items, targets, had: softmax_loss(people, items, targets, 1.0),
+        Objective("x", lambda people, items, targets, had: softmax_loss(people, items, targets, 1.0), positive=False),
         Run(),
-        name="x",
-        positive=False,
     )
     assert trained.vectors.any(axis=1).tolist() == [True, False, True, False]
     assert trained.inputs.any(axis=1).tolist() == [True, False, True, False]
