@@ -41,8 +41,8 @@ class Run:
         n_threads: How many threads a kernel may use.
         log: Where messages go.
         progress: Called as ``progress(stage, done, total)``.
-        watch: Called as ``watch(name, step, value)`` with what a training measures on its way, once an epoch, steps from
-            1. What it raises ends the training and goes through to the caller.
+        watch: Called as ``watch(name, step, value)`` with what a training measures on its way. What it raises ends the
+            training and goes through to the caller.
     """
 
     seed: int = 0

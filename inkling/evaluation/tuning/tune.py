@@ -170,7 +170,7 @@ class _Trials:
     def _worth(self, model: Searched, trial: Trial, changes: Settings, log: Callable[[str, int, float], None]) -> float:
         from inkling.evaluation.tuning.pruning import FOLDS_FROM
 
-        fold = 0
+        fold, n_told = 0, 0
 
         def reached(number: int, value: float) -> None:
             nonlocal fold
@@ -180,10 +180,13 @@ class _Trials:
                 self._judge(trial, FOLDS_FROM + number, value)
 
         def watch(name: str, step: int, value: float) -> None:
+            nonlocal n_told
             log(f"training/{name}" if fold == 0 else f"training/fold {fold}/{name}", step, value)
-            # Trainings on later folds would report the same steps again, so the first one speaks for all.
+            # Trainings on later folds would report the same again, so the first one speaks for all. How often it told
+            # is the step: its own may count batches, whose size is a setting.
             if fold == 0 and "loss" not in name:
-                self._judge(trial, step, value)
+                n_told += 1
+                self._judge(trial, n_told, value)
             elif time.monotonic() > self._end:
                 raise TimeUp
 

@@ -214,7 +214,7 @@ def test_a_training_that_is_behind_is_stopped(shop, tmp_path, monkeypatch):
         epochs.append(0)
         for epoch in range(1, 6):
             run.watch("loss", epoch, 1 / epoch)
-            run.watch("ndcg@10", epoch, self.config.decay + epoch / 1000)
+            run.watch("ndcg@10", 40 * epoch, self.config.decay + epoch / 1000)
             epochs[-1] = epoch
         return fit(self, data, run)
 
@@ -222,7 +222,7 @@ def test_a_training_that_is_behind_is_stopped(shop, tmp_path, monkeypatch):
     markov = tune(shop, tmp_path / "study", trials=14).models[0]
     pruned = [trial for trial in markov.trials if trial.state == "pruned"]
     assert pruned
-    assert all(trial.value is None and max(trial.curve) == 3 for trial in pruned)
+    assert all(trial.value is None and max(trial.curve) >= 3 for trial in pruned)
     assert min(epochs) == 2  # stopped when it told of the third
     assert markov.best.value == max(trial.value for trial in markov.finished)
     better = [trial.settings["decay"] for trial in markov.finished if not trial.given]
