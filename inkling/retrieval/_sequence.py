@@ -5,7 +5,7 @@ Training needs torch. Answering does not: the network is ONNX, run by onnxruntim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,7 @@ from inkling.core.dataset import Dataset
 from inkling.core.errors import ConfigError, DataError
 from inkling.core.query import Query
 from inkling.core.run import Run
+from inkling.core.vocabulary import Vocabulary
 from inkling.kernels.similarity import normalize_rows
 from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather, retrieve
@@ -56,7 +57,7 @@ class SequenceModel:
             )
         self.watch: Watch | None = None
         self._encoder = encoder
-        self._earlier: tuple[Mapping[str, Array], I32 | None] | None = None
+        self._earlier: tuple[Mapping[str, Array], Sequence[str]] | None = None
         self._take({"ids": np.zeros((0, self.config.dim), dtype=np.float16), "known": np.zeros(0, dtype=np.bool_)})
 
     def body(self) -> Any:
@@ -98,7 +99,8 @@ class SequenceModel:
         from inkling.retrieval._sequence_fit import fit_sequences
 
         events = signals(data, name=self.name)
-        earlier, self._earlier = self._earlier, None
+        begun, self._earlier = self._earlier, None
+        earlier = None if begun is None else (begun[0], Vocabulary(begun[1]).rows(data.item_ids))
         self._take(fit_sequences(self, data, events, run, texts=self._texts(data), earlier=earlier))
         return self
 
@@ -121,15 +123,16 @@ class SequenceModel:
         out[rows] = read[[place[text] for text in texts if text]]
         return out
 
-    def carry(self, earlier: SequenceModel, rows: I32 | None = None) -> Self:
-        """Let the next ``fit`` start from a fitted model's weights and train a share of the epochs (``warm``).
+    def carry(self, state: Mapping[str, Array], item_ids: Sequence[str]) -> Self:
+        """Let the next ``fit`` start from an earlier model's weights and train a share of the epochs (``warm``).
+
+        Items of the same id begin as they were; without any, what was learned of order and of texts is carried over.
 
         Args:
-            earlier: A model of the same kind and shape; what does not fit starts anew.
-            rows: (n_items,) each item's row in the earlier model, -1 where it has none; None: the vocabulary has grown
-                at its end at most. All -1 carries what was learned of order and of texts to another catalogue.
+            state: Of a model of the same kind and shape; what does not fit starts anew.
+            item_ids: That model's items by row.
         """
-        self._earlier = (earlier.state(), rows)
+        self._earlier = (state, tuple(item_ids))
         return self
 
     def put_items(self, item_rows: I32, vectors: F32) -> None:
