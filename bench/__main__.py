@@ -14,8 +14,10 @@ HERE = Path(__file__).parent
 
 def benches() -> dict[str, str]:
     """Return each bench and the first line of what it says about itself, without importing any."""
-    paths = sorted(path for path in HERE.glob("*.py") if not path.name.startswith("_"))
-    return {path.stem: about(path) for path in paths}
+    files = [path for path in HERE.glob("*.py") if not path.name.startswith("_")]
+    folders = [path.with_name("__init__.py") for path in HERE.glob("*/__main__.py")]
+    named = {path.parent.name if path.name == "__init__.py" else path.stem: path for path in (*files, *folders)}
+    return {name: about(named[name]) for name in sorted(named)}
 
 
 def about(path: Path) -> str:

@@ -9,19 +9,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
-from rich.console import Console
 
 import inkling
 from bench import __main__ as catalogue
-from bench import _kept, _load, _noise, _shop, _tree, answer, demo, http, quality, startup
-from inkling import datasets
+from bench import _kept, _load, _noise, _shop, _tree, answer, demo, http, startup
 from inkling.core.scenario import Scenario
-from inkling.evaluation.output import EvaluationReport, GroupReport, LatencyReport, MetricValue, ModelReport, Paired
 
 ROOT = Path(__file__).parents[2]
-NAMES = [path.stem for path in sorted((ROOT / "bench").glob("[a-z]*.py"))]
+NAMES = sorted(
+    [path.stem for path in (ROOT / "bench").glob("[a-z]*.py")]
+    + [path.parent.name for path in (ROOT / "bench").glob("*/__main__.py")]
+)
 QUICK = {
     "members": {
         "popular": {"retriever": "popular", "k": 30},
@@ -236,91 +235,3 @@ class TestStartup:
         found = startup.installation(tmp_path / "lock.txt")
         assert found["missing"] == ["no-such-library"]
         assert set(found["largest"]) == {"numpy", "inkling"}
-
-
-def report_of(ours, best, *, low, high):
-    """A report on ``default`` and two baselines with the given NDCG."""
-
-    def model(name, value, paired=None):
-        numbers = {"ndcg@10": MetricValue(value, value, value), "recall@10": MetricValue(value, value, value)}
-        groups = {"warm": GroupReport(100, numbers)}
-        return ModelReport(name, (0,), groups, numbers, LatencyReport(1, 1), 0, 0, 0, paired=paired)
-
-    def gap(value):
-        return Paired("default", "ndcg@10", ours - value, low, high, ours / value, 1, 1, 0.0)
-
-    models = (model("weak", 0.01, gap(0.01)), model("ease", best, gap(best)), model("default", ours))
-    return EvaluationReport({}, models)
-
-
-class TestQuality:
-    def test_a_goal_that_is_reached(self):
-        found = quality.verdict(report_of(0.106, 0.1, low=0.001, high=0.02), 0.05)
-        assert (found["best_baseline"], found["reached"]) == ("ease", True)
-        assert quality.line(found).startswith("goal: >= +5%, interval above 0: reached (default 0.1060 against ease")
-
-    def test_a_goal_that_is_missed(self):
-        found = quality.verdict(report_of(0.103, 0.1, low=0.001, high=0.02), 0.05)
-        assert not found["reached"]
-        assert "missed by 2.0%" in quality.line(found)
-
-    def test_an_interval_that_holds_zero_misses(self):
-        found = quality.verdict(report_of(0.12, 0.1, low=-0.001, high=0.02), 0.05)
-        assert not found["reached"]
-        assert "missed: the interval holds 0" in quality.line(found)
-
-    def test_without_a_goal_nothing_is_claimed(self):
-        assert quality.line(quality.verdict(report_of(0.1, 0.2, low=-1, high=0), None)).startswith("no goal: default")
-        assert quality.line({}).startswith("no comparison")
-
-    def test_the_tasks_are_those_of_the_plan(self):
-        assert [(task.data, task.seen, task.goal) for task in quality.MAIN] == [
-            ("online-retail", "keep", 0.05),
-            ("online-retail", "drop", 0.10),
-        ]
-        assert {task.data for task in quality.OTHERS} == {"insurance", "musical-reviews", "movielens-small", "lastfm"}
-        assert all(task.data in datasets.names() for task in (*quality.MAIN, *quality.OTHERS))
-
-    def test_settings_that_bound_the_cost_reach_the_baseline(self):
-        task = next(task for task in quality.OTHERS if task.data == "lastfm")
-        made = quality.contenders(task, Scenario(), [*quality.BASELINES, "default"], [])
-        assert [model.name for model in made] == [*quality.UNTIMED, "default"]
-        assert made[4].fixed == {"max_items": 6000}
-
-    def test_a_task_is_measured_and_kept_model_by_model(self, tmp_path, monkeypatch):
-        folder = tmp_path / "toy"
-        folder.mkdir()
-        pl.DataFrame(purchases()).write_parquet(folder / "events.parquet")
-        (folder / "dataset.toml").write_text('time = "real"\n[positive]\npurchase = 1.0\n')
-        monkeypatch.setattr(quality.datasets, "load", lambda name, root: datasets.catalog.load_folder(root / name))
-        monkeypatch.setattr(
-            quality.scenarios, "load", lambda name: Scenario(positive={"purchase": 1.0}, settings=QUICK)
-        )
-        kept = []
-        write = quality.keep
-        monkeypatch.setattr(
-            quality, "keep", lambda *a, **o: (kept.append(len(a[1]["report"]["models"])), write(*a, **o))
-        )
-        task = quality.Task("toy", "toy", "keep", goal=0.05)
-        found = quality.measure(
-            task, ["popular", "default"], root=tmp_path, seeds=(0,), out=tmp_path / "out", console=Console(quiet=True)
-        )
-        assert kept == [1, 2]
-        assert [model["name"] for model in found["report"]["models"]] == ["popular", "default"]
-        assert found["goal"]["best_baseline"] == "popular"
-        assert found["default_fits"][0]["chosen"] == "fused"
-        assert json.loads((tmp_path / "out" / "quality-toy.json").read_text())["goal"] == found["goal"]
-
-    def test_where_the_public_sets_lie(self, monkeypatch, tmp_path):
-        monkeypatch.delenv("INKLING_DATA", raising=False)
-        assert quality.public(None).name == "data"
-        assert quality.public(tmp_path) == tmp_path
-        monkeypatch.setenv("INKLING_DATA", "somewhere")
-        assert quality.public(None) is None
-
-    def test_an_unknown_model_is_named(self):
-        from inkling.core.errors import ConfigError
-
-        task = quality.Task("toy", "toy", "keep", baselines=("poplar",))
-        with pytest.raises(ConfigError, match="There is no model named 'poplar'"):
-            quality.contenders(task, Scenario(), ["poplar"], [])
