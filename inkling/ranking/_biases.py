@@ -82,7 +82,7 @@ class Biases:
         return given
 
     def columns(self, told: Told, shrink: Shrink, people: I64, item_rows: I32) -> F64:
-        """Return (N, 5) of candidates: what the person gives, what the item gets, p.q, and how much is known of both."""
+        """Return (N, 5) of candidates: what the person gives, what the item gets, p.q, what is known of both."""
         inside = item_rows < len(self.items)
         rows = np.where(inside, item_rows, 0)
         bias = self.people(told, shrink)

@@ -125,10 +125,10 @@ class Deep(ABC):
         """
         names = self._checked(data)
         learning = _learning(self.name)
-        rng = run.rng(self.name)
+        rng, whole = run.rng(self.name), self.config.loss == "listwise"
         data = corrected(data, self.config.position)
-        data, held = (data, validation) if validation is not None else _parted(data, rng)
-        data = _thinned(data, self.config.left_each, rng, weighted=self.config.loss == "pointwise")
+        data, held = (data, validation) if validation is not None else _parted(data, rng, whole=whole)
+        data = _thinned(data, self.config.left_each, rng, weighted=not whole)
         length = self.config.max_history if self.config.item_dim else 0
         self._reader = InputReader.learn(data, names, how=self.config.numbers, length=length)
         lessons = [self._lesson(one) for one in (data, held) if one is not None]
@@ -201,12 +201,12 @@ def _learning(name: str) -> Any:
     return _fit
 
 
-def _parted(data: RankingSet, rng: np.random.Generator) -> tuple[RankingSet, RankingSet | None]:
-    """Return the people to learn from and those held out: some of those who took some and left some."""
-    both = people_with_both(data)
-    if len(both) < _LEAST_PEOPLE or len(data.query) != len(data.candidates):
+def _parted(data: RankingSet, rng: np.random.Generator, *, whole: bool) -> tuple[RankingSet, RankingSet | None]:
+    """Return the people to learn from and those held out; ``whole`` lists tell of people who took some and left some."""
+    able = people_with_both(data) if whole else np.arange(len(data.candidates))
+    if len(able) < _LEAST_PEOPLE or len(data.query) != len(data.candidates):
         return data, None
-    held = np.sort(rng.permutation(both)[: int(_HELD_OUT * len(both))])
+    held = np.sort(rng.permutation(able)[: int(_HELD_OUT * len(able))])
     rest = np.setdiff1d(np.arange(len(data.candidates)), held)
     return data.take(rest), data.take(held)
 

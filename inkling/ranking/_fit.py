@@ -87,7 +87,7 @@ class Net(nn.Module):
         return torch.where(inside, logs[positions.clamp(0, len(logs) - 1)], torch.zeros_like(logs[:1]))
 
 
-def train(  # noqa: PLR0913 - what a model is, what it learns from, and how
+def train(
     forward: Forward,
     start: Mapping[str, F32],
     lessons: Sequence[Mapping[str, Any]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def stack(rng: np.random.Generator, n_in: int, widths: Sequence[int], *, name: s
     """Return the parameters of layers of the given widths."""
     sizes = [n_in, *widths]
     found: dict[str, F32] = {}
-    for depth, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for depth, (before, after) in enumerate(pairwise(sizes)):
         found |= {f"{name}.w{depth}": layer(rng, before, after), f"{name}.b{depth}": np.zeros(after, dtype=np.float32)}
     return found
 

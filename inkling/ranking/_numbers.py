@@ -49,7 +49,7 @@ class Numbers:
             logged.append(log)
             mean.append(known.mean())
             scale.append(known.std() or 1.0)
-            edges.append(np.quantile(known, np.linspace(0, 1, _EDGES + 1)[1:]) if how == "quantile" else np.empty(0))
+            edges.append(np.quantile(known, np.linspace(0, 1, _EDGES + 2)[1:-1]) if how == "quantile" else np.empty(0))
         return cls(
             tuple(kept),
             np.array(logged, dtype=np.bool_),

@@ -59,7 +59,7 @@ class DeepFM(Deep):
         return own | stack(rng, first, self.config.hidden[1:]) | {"out": _end(rng, self.config.hidden[-1])}
 
     def _matrix(self, xp: Any, p: Parameters) -> Any:
-        """Return the first layer (D, hidden) over the inputs themselves: of input i, v_i through its field's weights."""
+        """Return the first layer (D, hidden) over the inputs: of input i, v_i through its field's weights."""
         return xp.einsum("dk,dkh->dh", p["v"], p["first"][self._reader.fields])
 
     def _folded(self, p: Mapping[str, F32]) -> Mapping[str, F32]:

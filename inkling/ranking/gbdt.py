@@ -49,7 +49,7 @@ class GbdtConfig(Config, frozen=True, kw_only=True):
     patience: AtLeastOne = 40
     """Stops after so many trees without a gain on validation, where there is one."""
     prune_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
-    """Trees are grown again without the columns whose share of the gain is below this: fewer columns, faster answers."""
+    """Trees grow again without columns whose share of the gain is below this: fewer columns, faster answers."""
     position: Literal["ignore", "inverse"] = "ignore"
     """What is done about places: nothing, or clicks weigh by inverse propensity."""
     features: tuple[str, ...] = ()
@@ -96,7 +96,9 @@ class Gbdt:
         data = corrected(data, self.config.position)
         self._grow(lightgbm, data, run, validation)
         if self.config.prune_share > 0:
-            kept = [name for name, gain in zip(self._names, self._gains, strict=True) if gain >= self.config.prune_share]
+            kept = [
+                name for name, gain in zip(self._names, self._gains, strict=True) if gain >= self.config.prune_share
+            ]
             if 0 < len(kept) < len(self._names):
                 self._names = tuple(kept)
                 self._grow(lightgbm, data, run, validation)

@@ -93,13 +93,20 @@ class Linear:
         z = np.clip((np.where(missing, self._mean, x) - self._mean) / self._scale, -self.config.clip, self.config.clip)
         return np.hstack([z, missing]).astype(np.float32)
 
-    def score(self, query: Query, items: Candidates) -> Candidates:
-        """Return the candidates by their weighted sum; pointwise, it is the log odds of being taken."""
+    def scores(self, query: Query, items: Candidates) -> F32:
+        """Return the weighted sums (N,), in the order of ``items``; pointwise, these are log odds of being taken."""
         design = self._design(table(items, self._names))
         # One by one, so that a list's scores do not depend on what else is in the batch.
-        return items.with_scores(
-            (np.einsum("nf,f->n", design, self._weights) + np.float32(self.base)).astype(np.float32)
-        )
+        found: F32 = (np.einsum("nf,f->n", design, self._weights) + np.float32(self.base)).astype(np.float32)
+        return found
+
+    def score(self, query: Query, items: Candidates) -> Candidates:
+        """Return the candidates, best first for each person."""
+        return items.with_scores(self.scores(query, items))
+
+    def asks(self) -> frozenset[str]:
+        """Return the names of the columns that have a weight."""
+        return frozenset(self._names)
 
     def contributions(self, items: Candidates) -> Mapping[str, F32]:
         """Return what each feature adds to each score (N,); with ``base`` they add up to it."""

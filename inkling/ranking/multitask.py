@@ -40,7 +40,8 @@ class Multitask(Deep):
     """ESMM (Ma et al. 2018): P(click) and P(click and conversion) = P(click) P(conversion | click), over all shown.
 
     Learning P(conversion | click) from clicks alone would be asked of items that nobody clicked; here both losses are
-    over everything. ``shared`` puts both towers on one layer (Caruana 1997), ``mmoe`` on gated experts (Ma et al. 2018).
+    over everything. ``shared`` puts both towers on one layer (Caruana 1997), ``mmoe`` on gated experts (MMoE, Ma et al.
+    2018).
 
     Labels: ``RankingSet.labels`` is 1 where the person did anything that counts with the item in the window (a view, a
     click, a purchase), ``further["conversion"]`` is 1 where one of these was the event to be won (a purchase);

@@ -119,9 +119,7 @@ class Rating:
         solved: F64 = prior + np.linalg.solve(gram, design.T @ (weights * target))
         return solved
 
-    def _tell(
-        self, data: RankingSet, design: F64, values: F64, weights: F64, validation: RankingSet | None
-    ) -> None:
+    def _tell(self, data: RankingSet, design: F64, values: F64, weights: F64, validation: RankingSet | None) -> None:
         """Measure RMSE and MAE on ratings that the regression has not seen, beside those of the mean."""
         if validation is not None:
             actual = _ratings(validation).astype(np.float64)

@@ -1,8 +1,8 @@
 import pytest
 
-pytest.importorskip("torch", reason="networks are trained by torch")
-
 from inkling.testing.ranking import RankerContract
+
+pytest.importorskip("torch", reason="networks are trained by torch")
 
 
 class TestDcnContract(RankerContract):

@@ -113,3 +113,14 @@ def test_scoring_needs_no_lightgbm():
     code = "import sys, inkling.ranking.gbdt as g; g.Gbdt(); print('lightgbm' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_pruned_trees_ask_less_and_order_as_well():
+    data, fresh = tasks(), tasks(n_people=60, seed=2)
+    items = fresh.candidates.with_fields({**fresh.candidates.fields, "taken": fresh.labels})
+    whole, few = (build("gbdt", {**SMALL, "prune_share": share}).fit(data, Run()) for share in (0.0, 0.1))
+    assert whole.asks() == {"gap", "noise", "signal"}
+    assert few.asks() == {"signal"}
+    hits = [model.score(fresh.query, items).top(2).fields["taken"].mean() for model in (whole, few)]
+    assert hits[1] >= hits[0] - 0.01
+    assert build("gbdt", {**SMALL, "prune_share": 0.999}).fit(data, Run()).asks() == whole.asks()  # none would be left

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="networks are trained by torch")
-
 from inkling.core.errors import DataError
 from inkling.core.run import Run
 from inkling.ranking import build
 from inkling.testing.ranking import RankerContract, tasks
+
+pytest.importorskip("torch", reason="networks are trained by torch")
 
 SMALL = {"epochs": 5, "learning_rate": 0.01, "hidden": [16]}
 

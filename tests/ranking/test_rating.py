@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,9 +37,7 @@ def critics(n_people=200, n_items=40, *, seed=0, taste=0.0):
         3 + person[u] + item[own] + taste * likes[u] * kind[own] + rng.normal(0, 0.1, 20) for u, own in enumerate(lists)
     ]
     past = Jagged.from_lists([own[:15] for own in lists])
-    history = replace(
-        History.of_items(past), values=np.concatenate([v[:15] for v in value]).astype(np.float32)
-    )
+    history = replace(History.of_items(past), values=np.concatenate([v[:15] for v in value]).astype(np.float32))
     query = Query(history, np.full(n_people, 10**6), n_items, np.arange(n_people, dtype=np.int32))
     rows = np.concatenate([own[15:] for own in lists])
     items = Candidates.of(np.arange(n_people + 1) * 5, rows, np.zeros(len(rows), dtype=np.float32), source="toy")
@@ -110,7 +109,7 @@ def test_segments_are_solved_as_one_by_one(monkeypatch):
     offsets = np.array([0, 3, 3, 12, 20, 20])
     vectors, targets = rng.normal(size=(20, 3)), rng.normal(size=20)
     found = solved(vectors, targets, offsets, 0.5)
-    for group, (start, end) in enumerate(zip(offsets, offsets[1:], strict=False)):
+    for group, (start, end) in enumerate(pairwise(offsets)):
         v, n = vectors[start:end], end - start
         expected = np.linalg.solve(v.T @ v + 0.5 * (n + 1) * np.eye(3), v.T @ targets[start:end])
         assert np.allclose(found[group], expected)
