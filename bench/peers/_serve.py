@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -86,6 +87,7 @@ class Question:
         """Return the position (N,) of the person of each event."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
+    @cached_property
     def liked(self) -> Any:
         """Return the sum of weights of positive events of each person and item, sparse (B, n_items)."""
         own = self.weights > 0
@@ -98,8 +100,8 @@ class Question:
         """
         offsets, items = self.barred
         others = 0
-        if len(items):
-            liked = self.liked()
+        if len(items) and not (self.weights > 0).all():
+            liked = self.liked
             per_person = (len(np.setdiff1d(items[a:b], liked[i].indices))
                           for i, (a, b) in enumerate(pairwise(offsets)))  # fmt: skip
             others = max(per_person, default=0)

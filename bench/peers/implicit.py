@@ -48,7 +48,7 @@ class Implicit:
 
     def answer(self, question: Question) -> tuple[Any, Any]:
         """Ask the library for everybody at once."""
-        liked = question.liked()
+        liked = question.liked
         width = min(question.k + question.spare(self._known), len(question.allowed))
         asked = self._asked(question)
         rows = np.full((len(question), width), -1, dtype=np.int32)
@@ -75,7 +75,7 @@ class Implicit:
         if self._kind == "bpr":
             users = question.users
             return np.flatnonzero((users >= 0) & (users < len(self._taught)) & self._taught[np.maximum(users, 0)])
-        return np.flatnonzero(np.diff(question.liked().indptr))
+        return np.flatnonzero(np.diff(question.liked.indptr))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class ItemKnn:
         width = question.k + question.spare(self._known)
         rows = np.full((len(question), width), -1, dtype=np.int32)
         scores = np.full(rows.shape, np.nan, dtype=np.float32)
-        open_rows, liked = np.flatnonzero(self._known & question.allowed), question.liked()
+        open_rows, liked = np.flatnonzero(self._known & question.allowed), question.liked
         for person in range(len(question)):
             mine = np.sort(liked[person].indices)
             asked = np.setdiff1d(open_rows, mine, assume_unique=True) if question.drop else open_rows

@@ -53,19 +53,17 @@ class SASRec:
     def _train(self, train: Train) -> list[float]:
         from recbole.config import Config
         from recbole.data import create_dataset
-        from recbole.data.utils import create_samplers, get_dataloader
+        from recbole.data.utils import get_dataloader
         from recbole.model.sequential_recommender import SASRec as Net
         from recbole.trainer import Trainer
         from recbole.utils import init_seed
 
-        config = Config("SASRec", "shop", config_dict={**STEADY, **self._settings, "data_path": os.getcwd()})
+        config = Config("SASRec", "shop", config_dict=self._config(train.seed))
         init_seed(train.seed, reproducibility=True)
         data = create_dataset(config)
-        parts = data.build()
-        loader = get_dataloader(config, "train")(
-            config, parts[0], create_samplers(config, data, parts)[0], shuffle=True
-        )
-        self._net = Net(config, loader.dataset)
+        everything = data.build()[0]
+        loader = get_dataloader(config, "train")(config, everything, None, shuffle=True)  # its loss needs no negatives
+        self._net = Net(config, everything)
         trainer, times = Trainer(config, self._net), []
         while len(times) < config["epochs"] and not _over(times, train.limit_s):
             begin = time.perf_counter()
@@ -77,6 +75,9 @@ class SASRec:
         self._ids = np.zeros(train.n_items, dtype=np.int64)
         self._ids[self._rows[1:]] = np.arange(1, len(tokens))
         return times
+
+    def _config(self, seed: int) -> dict[str, Any]:
+        return {**STEADY, **self._settings, "data_path": os.getcwd(), "seed": seed}
 
     def answer(self, question: Question) -> tuple[Any, Any]:
         """Score the whole catalogue for everybody at once, then take the best."""

@@ -2,8 +2,8 @@
 """How good ours are beside tuned baselines and peers, by the protocol: ``python -m bench quality [--tasks A,B]``.
 
 Without words: ``default`` and its baselines on the bundled shop, with what people had kept and with it dropped: the
-README's numbers. ``--tasks all --models all --peers all --seeds 0,1,2`` is everything. Each task, model and seed is
-measured in a process of its own and kept when it is done, so a command that was ended goes on where it stopped
+README's numbers. ``--tasks all --models all --peers all --seeds 0,1,2`` is everything. Each task and model is
+measured in a process of its own and kept seed by seed, so a command that was ended goes on where it stopped
 (``--fresh`` measures again). Settings are chosen on validation by one code for ours and for peers, each of which lives
 in an environment of its own, built on demand. Fits may use all cores, answers are timed on one.
 """

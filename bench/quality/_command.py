@@ -32,15 +32,19 @@ _LINES = 6
 
 @dataclass(frozen=True)
 class Job:
-    """One process: a model on a task with a seed."""
+    """One process: a model on a task, with one seed after the other."""
 
     task: Task
     model: str
-    seed: int
+    seeds: tuple[int, ...]
 
-    def place(self, out: Path) -> Place:
-        """Return where its result lies."""
-        return Place(out, self.task.name, self.model, self.seed)
+    def places(self, out: Path) -> list[Place]:
+        """Return where its results lie."""
+        return [Place(out, self.task.name, self.model, seed) for seed in self.seeds]
+
+    def missing(self, out: Path) -> list[int]:
+        """Return the seeds that were not measured yet."""
+        return [place.seed for place in self.places(out) if read(place) is None]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if told.listed:
         for job in jobs:
-            print(job.task.name, job.model, job.seed, "" if read(job.place(out)) is None else "kept")
+            print(job.task.name, job.model, ",".join(map(str, job.seeds)), "" if job.missing(out) else "kept")
         return 0
     failed = [] if told.show else measured(jobs, told, out, console)
     found = {task.name: models for task in TASKS if (models := kept(task, out))}
@@ -114,20 +118,16 @@ def asked(told: argparse.Namespace) -> tuple[list[Task], list[Job]]:
 def _jobs(task: Task, words: Sequence[str], peers: Sequence[str], seeds: Sequence[int]) -> Iterator[Job]:
     able = [name for name in peers if task.without == ()]
     for name in (*chosen(task, words), *able):
-        for seed in seeds if is_seeded(name) else seeds[:1]:
-            yield Job(task, name, seed)
+        yield Job(task, name, tuple(seeds if is_seeded(name) else seeds[:1]))
 
 
 def measured(jobs: Sequence[Job], told: argparse.Namespace, out: Path, console: Console) -> list[str]:
     """Run each process whose result is missing; return what failed, in words."""
     failed, missing = [], set()
     for number, job in enumerate(jobs, start=1):
-        place = job.place(out)
-        if told.fresh and job.seed == int(told.seeds.split(",")[0]):
+        for place in job.places(out) if told.fresh else ():
             forget(place)
-        elif told.fresh:
-            place.json.unlink(missing_ok=True)
-        if read(place) is not None:
+        if not job.missing(out):
             continue
         if job.model in missing or (problem := lacking(job.model)):
             if job.model not in missing:
@@ -135,9 +135,9 @@ def measured(jobs: Sequence[Job], told: argparse.Namespace, out: Path, console: 
             missing.add(job.model)
             continue
         begin = time.perf_counter()
-        console.print(f"[dim]{number}/{len(jobs)} {job.task.name} {job.model} seed {job.seed} ...[/]", highlight=False)
+        console.print(f"[dim]{number}/{len(jobs)} {job.task.name} {job.model} ...[/]", highlight=False)
         if wrong := run(job, told, out):
-            failed.append(f"{job.task.name} {job.model} seed {job.seed}: {wrong}")
+            failed.append(f"{job.task.name} {job.model}: {wrong}")
             console.print(failed[-1], style="red", markup=False, highlight=False)
         console.print(f"[dim]  {time.perf_counter() - begin:.0f} s[/]", highlight=False)
     return failed
@@ -156,7 +156,7 @@ def lacking(model: str) -> str:
 
 def run(job: Job, told: argparse.Namespace, out: Path) -> str:
     """Measure in a process of its own; return what it said last where it failed."""
-    words = [sys.executable, "-m", "bench.quality._one", job.task.name, job.model, str(job.seed)]
+    words = [sys.executable, "-m", "bench.quality._one", job.task.name, job.model, ",".join(map(str, job.seeds))]
     words += ["--out", str(out), "--limit", str(told.limit), "--minutes", str(told.minutes)]
     words += ["--threads", str(told.threads), *(["--quick"] if told.quick else [])]
     root = public(told.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -13,7 +13,7 @@ from bench.quality._results import Result
 from bench.quality._tasks import DEFAULT
 from inkling.evaluation.evaluate import main_group
 from inkling.evaluation.output import EvaluationReport, GroupReport, LatencyReport, MetricValue, ModelReport, Paired
-from inkling.protocol.intervals import Comparison, compare, intervals
+from inkling.protocol.intervals import Comparison, Interval, compare, intervals
 
 HEADLINE = "ndcg@10"
 
@@ -78,9 +78,13 @@ def against(ours: Measured, theirs: Measured, metric: str = HEADLINE, *, resampl
 
 def report(models: Mapping[str, Measured], *, resamples: int = 1000) -> EvaluationReport:
     """Return the report of ``inkling evaluate`` on what was kept of a task."""
-    paired = _paired(models, resamples)
-    made = tuple(_model(model, paired.get(name), resamples) for name, model in models.items())
-    return EvaluationReport(next(iter(models.values())).results[0].about["protocol"], made)
+    paired, first = _paired(models, resamples), next(iter(models.values()))
+    groups = {group: _group(models, group, resamples) for group in first.groups}
+    made = tuple(
+        _model(model, {group: found[name] for group, found in groups.items()}, paired.get(name))
+        for name, model in models.items()
+    )
+    return EvaluationReport(first.results[0].about["protocol"], made)
 
 
 def beside(models: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
@@ -116,8 +120,7 @@ def _paired(models: Mapping[str, Measured], resamples: int) -> dict[str, Paired]
     return out
 
 
-def _model(model: Measured, paired: Paired | None, resamples: int) -> ModelReport:
-    groups = {group: _group(model, group, resamples) for group in model.groups}
+def _model(model: Measured, groups: dict[str, GroupReport], paired: Paired | None) -> ModelReport:
     about = model.results[0].about
     speeds = [one.about["latency_ms"] for one in model.results]
     return ModelReport(
@@ -135,16 +138,21 @@ def _model(model: Measured, paired: Paired | None, resamples: int) -> ModelRepor
     )
 
 
-def _group(model: Measured, group: str, resamples: int) -> GroupReport:
-    rows = model.rows(group)
-    columns = np.stack([model.values(metric, group) for metric in model.metrics], axis=1)
-    ranges = intervals(columns, rows, n_resamples=resamples)
+def _group(models: Mapping[str, Measured], group: str, resamples: int) -> dict[str, GroupReport]:
+    """Return what a group got from each model; people are drawn once for all of them."""
+    columns = [model.values(metric, group) for model in models.values() for metric in model.metrics]
+    rows = next(iter(models.values())).rows(group)
+    ranges = iter(intervals(np.stack(columns, axis=1), rows, n_resamples=resamples))
+    return {name: _numbers(model, group, len(rows), ranges) for name, model in models.items()}
+
+
+def _numbers(model: Measured, group: str, n: int, ranges: Iterator[Interval]) -> GroupReport:
     spread = _spread(model, group)
-    found = {
-        metric: MetricValue(one.mean, one.low, one.high, None if spread is None else float(spread[place]))
-        for place, (metric, one) in enumerate(zip(model.metrics, ranges, strict=True))
-    }
-    return GroupReport(n=len(rows), metrics=found)
+    found = {}
+    for place, metric in enumerate(model.metrics):
+        one = next(ranges)
+        found[metric] = MetricValue(one.mean, one.low, one.high, None if spread is None else float(spread[place]))
+    return GroupReport(n=n, metrics=found)
 
 
 def _spread(model: Measured, group: str) -> Any:

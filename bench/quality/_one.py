@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - the number of threads must be set before numpy is imported
-"""One task, one model, one seed, in a process of its own: what is kept of it is a JSON file and the people's values."""
+"""One task and one model in a process of its own: of each seed a JSON file and the people's values are kept."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ import numpy as np
 from bench.peers._contender import PeerContender
 from bench.peers._known import KNOWN
 from bench.quality._models import Chosen, Effort, contender, latency_of
-from bench.quality._results import Place, Result, read_settings, write, write_settings
+from bench.quality._results import Place, Result, read, read_settings, write, write_settings
 from bench.quality._tasks import METRICS, Task, named
 from inkling import datasets, scenarios
+from inkling.core.config import to_dict
 from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.core.tables import Events, Items
@@ -114,9 +115,19 @@ def refitted(fold: Fold, events: Events, scenario: Scenario, tables: Tables) -> 
     return replace(fold, train=train)
 
 
-def measure(task: Task, name: str, seed: int, *, root: Path | None, out: Path, effort: Effort) -> Result:
-    """Measure one model with one seed and keep it; settings that an earlier seed chose are taken over."""
-    setting = lay_out(task, root, (seed,), quick=effort.quick)
+def measure(
+    task: Task, name: str, seeds: Sequence[int], *, root: Path | None, out: Path, effort: Effort
+) -> list[Result]:
+    """Measure one model with each seed that is missing, and keep each; settings of the first are those of all."""
+    missing = [seed for seed in seeds if read(Place(out, task.name, name, seed)) is None]
+    if not missing:
+        return []
+    setting = lay_out(task, root, (missing[0],), quick=effort.quick)
+    return [_measured(task, name, seed, setting=setting, out=out, effort=effort) for seed in missing]
+
+
+def _measured(task: Task, name: str, seed: int, *, setting: Setting, out: Path, effort: Effort) -> Result:
+    setting = replace(setting, spec=ProtocolSpec(**{**to_dict(setting.spec), "seeds": (seed,)}))
     told: list[Any] = []
     place, clock = Place(out, task.name, name, seed), Clock()
     kept, tuned_s = read_settings(place)
@@ -181,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.quality._one", description=__doc__)
     parser.add_argument("task")
     parser.add_argument("model")
-    parser.add_argument("seed", type=int)
+    parser.add_argument("seeds")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=float, default=900.0)
@@ -190,7 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true")
     told = parser.parse_args(argv)
     effort = Effort(limit_s=told.limit, minutes=told.minutes, n_threads=told.threads, quick=told.quick)
-    measure(named(told.task), told.model, told.seed, root=told.data, out=told.out, effort=effort)
+    seeds = [int(seed) for seed in told.seeds.split(",")]
+    measure(named(told.task), told.model, seeds, root=told.data, out=told.out, effort=effort)
     return 0
 
 

@@ -76,7 +76,7 @@ class TestServe:
         assert rows.tolist() == [[5, -1]]
 
     def test_likes_are_the_positive_events_added_up(self):
-        liked = question([0, 3, 4], [1, 1, 2, 5], weights=[1, 2, 0, 1]).liked()
+        liked = question([0, 3, 4], [1, 1, 2, 5], weights=[1, 2, 0, 1]).liked
         assert liked.toarray()[0].tolist() == [0, 3, 0, 0, 0, 0, 0, 0]
         assert liked.toarray()[1, 5] == 1
 

@@ -244,13 +244,14 @@ def shop(tmp_path, monkeypatch):
 class TestOne:
     def test_a_model_is_measured_and_kept_and_its_settings_are_shared(self, shop):
         task, out = Task("toy", "toy", "keep", models=("popular", "itemknn")), shop / "out"
-        first = _one.measure(task, "itemknn", 0, root=None, out=out, effort=Effort(quick=True))
+        (first,) = _one.measure(task, "itemknn", [0], root=None, out=out, effort=Effort(quick=True))
         assert first.about["refit"] == "to the cut"
         assert first.about["protocol"]["split"] == "time"
-        second = _one.measure(task, "itemknn", 1, root=None, out=out, effort=Effort(quick=True))
+        (second,) = _one.measure(task, "itemknn", [0, 1], root=None, out=out, effort=Effort(quick=True))
+        assert second.about["seed"] == 1
         assert second.about["tune_s"] == first.about["tune_s"]
         assert second.about["settings"] == first.about["settings"]
-        _one.measure(task, "popular", 0, root=None, out=out, effort=Effort(quick=True))
+        _one.measure(task, "popular", [0], root=None, out=out, effort=Effort(quick=True))
         found = _command.kept(task, out)
         assert [(name, len(one.results)) for name, one in found.items()] == [("popular", 1), ("itemknn", 2)]
         assert np.array_equal(found["popular"].rows(), found["itemknn"].rows())
@@ -282,7 +283,7 @@ class TestCommand:
     def test_only_what_is_drawn_is_repeated(self):
         words = ["--tasks", "beauty", "--models", "ease,sasrec", "--peers", "implicit-als,implicit-bm25"]
         _, jobs = _command.asked(_command.parser().parse_args([*words, "--seeds", "0,1,2"]))
-        count = {job.model: sum(other.model == job.model for other in jobs) for job in jobs}
+        count = {job.model: len(job.seeds) for job in jobs}
         assert count == {"ease": 1, "sasrec": 3, "implicit-als": 3, "implicit-bm25": 1}
 
     def test_a_word_that_stands_for_nothing_ends_it(self, capsys):
@@ -298,20 +299,21 @@ class TestCommand:
         ran = []
 
         def run(job, told, out):
-            ran.append((job.task.name, job.model, job.seed))
+            ran.append((job.task.name, job.model, job.seeds))
             if job.model == "markov":
                 return "it fell over"
-            _results.write(job.place(out), result(job.model, [0.1, 0.2], task=job.task.name, seed=job.seed))
+            for place in job.places(out):
+                _results.write(place, result(job.model, [0.1, 0.2], task=job.task.name, seed=place.seed))
             return ""
 
         monkeypatch.setattr(_command, "run", run)
         words = ["--tasks", "lastfm,insurance", "--models", "popular,markov", "--out", str(tmp_path)]
         assert _command.main(words) == 1
-        assert ran == [("lastfm", "popular", 0), ("insurance", "popular", 0), ("insurance", "markov", 0)]
-        assert "insurance markov seed 0: it fell over" in capsys.readouterr().out
+        assert ran == [("lastfm", "popular", (0,)), ("insurance", "popular", (0,)), ("insurance", "markov", (0,))]
+        assert "insurance markov: it fell over" in capsys.readouterr().out
         ran.clear()
         _command.main(words)
-        assert ran == [("insurance", "markov", 0)]
+        assert ran == [("insurance", "markov", (0,))]
         ran.clear()
         _command.main([*words, "--show"])
         assert ran == []
@@ -327,7 +329,7 @@ class TestCommand:
 
     def test_what_a_process_said_last_is_told(self, tmp_path):
         told = _command.parser().parse_args(["--data", str(tmp_path)])
-        job = _command.Job(named("beauty"), "popular", 0)
+        job = _command.Job(named("beauty"), "popular", (0,))
         assert "Error" in _command.run(job, told, tmp_path)
 
     def test_where_the_public_sets_lie(self, monkeypatch, tmp_path):
