@@ -10,6 +10,9 @@ from inkling.core.errors import ConfigError, nearest
 from inkling.core.scenario import Scenario
 from inkling.evaluation.contenders import Baseline, Contender, PipelineContender, Settings
 from inkling.retrieval import RETRIEVERS
+from inkling.retrieval.ease import Ease
+from inkling.retrieval.itemknn import ItemKnn
+from inkling.retrieval.markov import Markov
 
 DEFAULT = "default"
 FROZEN = "default-frozen"
@@ -23,12 +26,9 @@ def _grid(**choices: Sequence[Any]) -> tuple[Settings, ...]:
 GRIDS: dict[str, tuple[Settings, ...]] = {
     "popular": _grid(count=_COUNTS),
     "repeat": _grid(half_life_days=(0.0, 60.0, 180.0), repeats=("session", "event"), popularity=(0.3, 1.0)),
-    "markov": (
-        *_grid(last=(1, 5), backwards=(0.0, 0.5), popularity=(0.0, 0.5)),
-        *_grid(last=(5,), backwards=(0.5,), popularity=(0.0, 0.5), basket=(0.5,)),
-    ),
-    "itemknn": _grid(weighting=("cosine", "bm25"), own=(0.0, 1.0), half_life_days=(0.0, 60.0)),
-    "ease": (*_grid(l2=(30.0, 100.0, 300.0, 1000.0)), *_grid(l2=(100.0, 300.0), half_life_days=(60.0,))),
+    "markov": Markov.grid,
+    "itemknn": ItemKnn.grid,
+    "ease": Ease.grid,
 }
 """Retriever -> the settings tried on validation; the first is taken where there is no validation part."""
 

@@ -79,6 +79,18 @@ def scale_rows(matrix: csr_array, factors: F64) -> csr_array:
     return scaled
 
 
+def capped(matrix: csr_array, limit: float) -> csr_array:
+    """Return people x items with the rows of those who say too much scaled down.
+
+    A row of sum s above the limit is multiplied by sqrt(limit / s), so that an item of weight 1 gets at most ``limit``
+    of co-occurrence from one person, however many items that person has. 0 is no limit.
+    """
+    if limit <= 0:
+        return matrix
+    sums = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+    return scale_rows(matrix, np.sqrt(np.minimum(1.0, limit / np.maximum(sums, 1e-12))))
+
+
 def first_of_runs(labels: I32 | I64) -> I64:
     """Return 1 (N,) where a label differs from the one before, and at the first, else 0."""
     new = np.ones(len(labels), dtype=np.int64)

@@ -66,10 +66,15 @@ class Neighbours:
         reached, strengths = self.items[taste.rows], self.strengths[taste.rows] * taste.weights[:, None]
         return np.bincount(reached.ravel(), strengths.ravel(), n_items).astype(np.float32)
 
-    def contributions(self, taste: Taste, item_row: int) -> F32:
-        """Return what each entry (M,) of a taste adds to the score of one item."""
+    def lists(self) -> tuple[I32, F32] | None:
+        """Return neighbours and strengths (n, K)."""
+        return self.items, self.strengths
+
+    def contributions(self, taste: Taste, item_row: int) -> tuple[I32, F32]:
+        """Return the taste's rows (M,) and what each adds to the score of one item."""
         hit = self.items[taste.rows] == item_row
-        return np.asarray(np.where(hit, self.strengths[taste.rows], 0).sum(axis=1) * taste.weights, dtype=np.float32)
+        said = np.where(hit, self.strengths[taste.rows], 0).sum(axis=1) * taste.weights
+        return taste.rows, np.asarray(said, dtype=np.float32)
 
     def similar(self, item_rows: I32, k: int, *, source: str) -> Candidates:
         """Return the k strongest neighbours of each item, without the item itself; none for unknown items."""

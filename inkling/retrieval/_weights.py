@@ -33,7 +33,7 @@ class ItemWeights:
         """Take a dense (m, m) matrix, rounded to half precision as it is stored, so that a loaded model is the same.
 
         Args:
-            matrix: Weights from rows to columns.
+            matrix: Weights from rows to columns; rounded in place, a block of rows at a time, since it may be large.
             items: The item rows of its rows and columns.
             n_items: Size of the vocabulary.
             neighbours: Keep so many weights of the largest magnitude in each row; 0 keeps all.
@@ -41,10 +41,12 @@ class ItemWeights:
         place = np.full(n_items, -1, dtype=np.int32)
         place[items] = np.arange(len(items), dtype=np.int32)
         if not 0 < neighbours < len(items):
-            return cls(matrix.astype(np.float16).astype(np.float32), items, place)
-        strongest = np.argpartition(-np.abs(matrix), neighbours - 1, axis=1)[:, :neighbours]
-        kept = np.take_along_axis(matrix, strongest, axis=1)
-        return cls(kept.astype(np.float16).astype(np.float32), items, place, items[strongest])
+            for rows in row_blocks(len(matrix)):
+                matrix[rows] = matrix[rows].astype(np.float16)
+            return cls(matrix, items, place)
+        parts = [_strongest(matrix[rows], neighbours) for rows in row_blocks(len(matrix))]
+        kept = np.concatenate([weights for _, weights in parts])
+        return cls(kept, items, place, items[np.concatenate([columns for columns, _ in parts])])
 
     @classmethod
     def none(cls) -> ItemWeights:
@@ -121,6 +123,18 @@ class ItemWeights:
         whole = cls.of(np.zeros((0, 0), dtype=np.float32), items, int(arrays["n_items"][0]))
         targets = np.asarray(arrays["targets"], dtype=np.int32) if "targets" in arrays else None
         return cls(arrays["weights"].astype(np.float32), items, whole.place, targets)
+
+
+def row_blocks(n: int, *, size: int = 512) -> list[slice]:
+    """Return slices over ``n`` rows, so that copies of a large matrix are small."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _strongest(weights: F32, k: int) -> tuple[I64, F32]:
+    """Return the columns and weights (block, k) of largest magnitude in each row, in half precision's values."""
+    columns = np.argpartition(-np.abs(weights), k - 1, axis=1)[:, :k]
+    kept = np.take_along_axis(weights, columns, axis=1)
+    return columns, kept.astype(np.float16).astype(np.float32)
 
 
 def most_active(matrix: csr_array, limit: int) -> I32:

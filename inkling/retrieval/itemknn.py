@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from inkling.core.arrays import F32, F64, I32, Array
-from inkling.core.candidates import Candidates
+from inkling.core.arrays import F32, F64, I32
 from inkling.core.dataset import Dataset, Interactions
-from inkling.core.query import Query
 from inkling.core.run import Run
-from inkling.retrieval._dense import retrieve
-from inkling.retrieval._matrix import Signal, column_sums, people_by_items, scale_rows, signals
+from inkling.core.space import Choice, Real, Space, Whole
+from inkling.retrieval._item_to_item import ItemToItem
+from inkling.retrieval._matrix import Signal, capped, column_sums, people_by_items, scale_rows, signals
 from inkling.retrieval._neighbours import Finish, Neighbours
-from inkling.retrieval._taste import (
-    AtLeastZero,
-    Count,
-    Positive,
-    Share,
-    Taste,
-    TasteConfig,
-    day_length,
-    decay,
-    grounds,
-    taste_key,
-    taste_of,
-    tastes,
-)
-from inkling.retrieval.base import Because
+from inkling.retrieval._taste import AtLeastZero, Count, Positive, Share, TasteConfig, day_length, decay
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -61,18 +46,38 @@ class ItemKnnConfig(TasteConfig, frozen=True, kw_only=True):
     """How much an item counts as its own neighbour, for businesses where people buy again."""
     fit_half_life_days: AtLeastZero = 0.0
     """Age at which a training event counts half; 0 is no decay."""
+    max_influence: AtLeastZero = 0.0
+    """Against robots and made-up profiles: one person's items together vote for an item like so many at most; 0 is no
+    limit. Those with more are scaled down, see ``capped``."""
 
 
-class ItemKnn:
+class ItemKnn(ItemToItem):
     """Item-to-item collaborative filtering (Sarwar et al. 2001; BM25 after Robertson et al. 1994)."""
 
     name = "itemknn"
     Config = ItemKnnConfig
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"weighting": "cosine"},
+        {"weighting": "bm25"},
+        {"weighting": "cosine", "half_life_days": 60.0},
+        {"weighting": "cosine", "own": 10.0, "repeats": "session"},
+        {"weighting": "cosine", "own": 10.0, "repeats": "session", "half_life_days": 60.0},
+        {"weighting": "bm25", "own": 3.0, "repeats": "session"},
+    )
+    space: ClassVar[Space] = {
+        "weighting": Choice(("cosine", "tfidf", "bm25")),
+        "neighbours": Whole(20, 500, log=True),
+        "shrink": Real(0.5, 200.0, log=True),
+        "power": Real(0.2, 0.8),
+        "own": Choice((0.0, 1.0, 3.0, 10.0)),
+        "repeats": Choice(("once", "session")),
+        "signal": Choice(("binary", "log")),
+        "half_life_days": Choice((0.0, 30.0, 60.0, 120.0)),
+    }
 
     def __init__(self, config: ItemKnnConfig | None = None) -> None:
         self.config = config or ItemKnnConfig()
-        self._near = Neighbours.none(0)
-        self._day = np.inf
+        self._said = Neighbours.none(0)
 
     def fit(self, data: Dataset, run: Run) -> Self:
         """Find each item's neighbours.
@@ -84,7 +89,7 @@ class ItemKnn:
         self._day = day_length(data)
         matrix = _weigh(self._votes(events, data), self.config)
         columns = matrix.T.tocsr()
-        self._near = Neighbours.build(
+        self._said = Neighbours.build(
             lambda block: columns[block] @ matrix,
             _finisher(column_sums(matrix.power(2)), self.config),
             data.n_items,
@@ -100,48 +105,8 @@ class ItemKnn:
         n_units = 1 + int(events.user_rows.max())
         matrix = people_by_items(events, weights, (n_units, data.n_items), signal=self.config.signal)
         limit = self.config.max_unit_items
-        return matrix if limit == 0 else matrix[np.flatnonzero(np.diff(matrix.indptr) <= limit)]
-
-    def scores(self, query: Query) -> F32:
-        """Return (B, n_items): likeness to what each person had."""
-        out = np.zeros((len(query), query.n_items), dtype=np.float32)
-        for row, taste in zip(out, tastes(query, len(self._near), self.config, self._day), strict=True):
-            row[:] = self._near.score(taste, query.n_items)
-        return out
-
-    def lists(self) -> tuple[I32, F32] | None:
-        """Return neighbours and strengths (n_items, K)."""
-        return self._near.items, self._near.strengths
-
-    def taste(self, query: Query, person: int) -> Taste:
-        """Return what the lists are looked up with."""
-        return taste_of(query, person, len(self._near), self.config, self._day)
-
-    def taste_key(self) -> object:
-        """Return what tastes depend on."""
-        return taste_key(self.config, len(self._near), self._day)
-
-    def retrieve(self, query: Query, k: int) -> Candidates:
-        """Return the k items most like what each person had."""
-        return retrieve(self, query, k)
-
-    def similar(self, item_rows: I32, k: int) -> Candidates:
-        """Return the k nearest neighbours of each item."""
-        return self._near.similar(item_rows, k, source=self.name)
-
-    def why(self, query: Query, item_row: int) -> tuple[Because, ...]:
-        """Return the items of the history that are neighbours of ``item_row``."""
-        taste = next(tastes(query, len(self._near), self.config, self._day))
-        return grounds("because_item", taste.rows, self._near.contributions(taste, item_row))
-
-    def state(self) -> Mapping[str, Array]:
-        """Return the neighbours."""
-        return {**self._near.to_arrays(), "day": np.array([self._day])}
-
-    def load_state(self, state: Mapping[str, Array]) -> Self:
-        """Take over what :meth:`state` returned."""
-        self._near, self._day = Neighbours.from_arrays(state), float(state["day"][0])
-        return self
+        kept = matrix if limit == 0 else matrix[np.flatnonzero(np.diff(matrix.indptr) <= limit)]
+        return capped(kept, self.config.max_influence)
 
 
 def _weigh(matrix: csr_array, config: ItemKnnConfig) -> csr_array:

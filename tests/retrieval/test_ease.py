@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 
@@ -71,10 +73,51 @@ def test_why_tells_for_and_against():
 
 
 def test_a_system_that_cannot_be_solved_says_what_to_do():
-    from scipy.sparse import csr_array
+    from inkling.retrieval.ease import solve
 
-    from inkling.retrieval.ease import _solve
-
-    broken = csr_array(np.full((2, 2), np.nan, dtype=np.float32))
     with pytest.raises(DataError, match="Raise l2"):
-        _solve(broken, 1.0)
+        solve(np.full((2, 2), np.nan, dtype=np.float32), 1.0)
+
+
+def test_an_item_may_speak_for_itself():
+    world = worlds.loyal()
+    settings = {"l2": 5.0, "repeats": "session"}
+    model = build("ease", {**settings, "own": 1.0}).fit(world.data, Run())
+    assert model.retrieve(world.query, 1).item_rows.tolist() == world.first.tolist()
+    assert np.diag(model.state()["weights"]).tolist() == [1.0] * 11
+    without = build("ease", settings).fit(world.data, Run())
+    assert not np.diag(without.state()["weights"]).any()
+    assert (model.similar(np.arange(11, dtype=np.int32), 11).item_rows != 0).any()
+
+
+def test_what_is_left_out_for_size_is_told():
+    said = []
+    log = logging.getLogger("inkling.test.ease")
+    log.setLevel(logging.INFO)
+    log.addFilter(lambda record: said.append(record.getMessage()) is not None)
+    build("ease", {"max_items": 5, "l2": 2.0}).fit(worlds.shop(), Run(log=log))
+    assert said == ["'ease' holds the 5 most active of 30 items (max_items); to the others it says nothing."]
+    build("ease", {"l2": 2.0}).fit(worlds.shop(), Run(log=log))
+    assert len(said) == 1
+
+
+def test_busy_people_can_be_held_down():
+    from inkling.testing.worlds import Happening
+
+    honest = [Happening(user, item, user) for user in range(8) for item in (0, 1)]
+    robot = [Happening(8, item, 9) for item in range(40)]
+    data = worlds.dataset([*honest, *robot], shape=(9, 40))
+    free, held = (
+        build("ease", {"l2": 1.0, "max_influence": limit}).fit(data, Run()).state()["weights"] for limit in (0, 2.0)
+    )
+    assert 0 < held[2, 39] < 0.8 * free[2, 39]
+    assert held[0, 1] >= free[0, 1] - 0.05
+
+
+def test_large_systems_are_solved_in_blocks(monkeypatch):
+    from inkling.retrieval import _weights
+
+    whole = build("ease", {"l2": 3.0}).fit(worlds.shop(), Run()).state()["weights"]
+    monkeypatch.setattr(_weights.row_blocks, "__kwdefaults__", {"size": 7})
+    blocks = build("ease", {"l2": 3.0}).fit(worlds.shop(), Run()).state()["weights"]
+    assert np.allclose(whole, blocks, atol=1e-3)

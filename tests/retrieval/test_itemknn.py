@@ -71,6 +71,15 @@ def test_old_events_fade():
     assert faded != plain
 
 
+def test_the_word_of_one_person_can_be_limited():
+    robot = [Happening(3, item, 3) for item in range(4)]
+    free = likeness([*PAIRS, *robot], weighting="cosine")
+    held = likeness([*PAIRS, *robot], weighting="cosine", max_influence=1.0)
+    assert held[3] < free[3]
+    assert held[2] > held[3]
+    assert likeness(PAIRS, max_influence=100.0) == likeness(PAIRS)
+
+
 def test_busy_people_say_less():
     busy = [Happening(0, item, 0) for item in range(4)]
     calm = [Happening(1, 0, 1), Happening(1, 1, 1)]

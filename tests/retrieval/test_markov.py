@@ -111,3 +111,57 @@ def test_the_last_steps_vote_the_latest_most():
 
 def asked(rows):
     return Query(History.of_items(Jagged.from_lists([rows])), np.zeros(1, np.int64), 12, np.full(1, -1, np.int32))
+
+
+def test_steps_ahead_may_reach_farther_than_votes():
+    assert transitions(WALK, last=1, ahead=2, ahead_decay=0.5) == [0, 1, 0.5, 0]
+
+
+def test_what_came_long_after_counts_less():
+    late = [Happening(0, 0, 0, 0), Happening(0, 1, 2, 1)]
+    assert transitions(late, gap_days=2)[1] == 0.5
+    assert transitions(late)[1] == 1
+
+
+def test_votes_from_long_before_the_latest_step_fade():
+    world = worlds.chain()
+    model = build("markov", {"last": 2, "decay": 1.0, "gap_days": 1.0}).fit(world.data, Run())
+    taste = model.taste(world.query, 0)
+    assert sorted(taste.weights.tolist()) == [0.5, 1.0]
+
+
+def test_what_a_person_had_at_all_is_a_back_off():
+    far = [Happening(0, 0, 0, 0), Happening(0, 1, 1, 1), Happening(0, 2, 2, 2), Happening(0, 3, 3, 3)]
+    assert transitions(far)[3] == 0
+    assert transitions(far, together=0.4, spread=1)[3] == pytest.approx(0.1)
+
+
+def test_popularity_is_a_back_off():
+    happenings = [*WALK, *[Happening(user, 3, 9) for user in range(1, 5)]]
+    assert transitions(happenings, back_off=0.5) == [0.125, 1.125, 0.125, 0.5]
+    model = build("markov", {**PLAIN, "back_off": 0.5}).fit(worlds.dataset(happenings, shape=(9, 4)), Run())
+    assert model.lists() is None
+    query = Query(History.of_items(Jagged.from_lists([[0], []])), np.zeros(2, np.int64), 4, np.full(2, -1, np.int32))
+    assert model.retrieve(query.take([1]), 1).item_rows.tolist() == [3]
+    assert [(because.kind, because.weight) for because in model.why(query, 1)] == [("follows", 1.0), ("popular", 0.125)]
+
+
+def test_what_says_something_of_everybody_says_less():
+    happenings = [*WALK, *[Happening(user, 0, 9) for user in range(1, 4)]]
+    assert transitions(happenings, origin=0.5)[1] == 0.5
+
+
+def test_only_the_last_events_of_a_large_basket_are_learned_from():
+    large = [Happening(0, item, 0, session=0) for item in range(3)] + [Happening(0, 3, 1, session=1)]
+    assert transitions(large)[3] == 1
+    assert transitions(large, max_step_items=2)[3] == 0
+
+
+def test_one_person_cannot_say_everything():
+    walks = [Happening(0, item % 3, item, session=item) for item in range(9)] + [
+        Happening(1, 0, 1, session=20),
+        Happening(1, 3, 2, session=21),
+    ]
+    free, held = transitions(walks), transitions(walks, max_influence=3)
+    assert (free[1], free[3]) == (3, 1)
+    assert (held[1], held[3]) == (1, 1)
