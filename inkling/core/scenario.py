@@ -31,6 +31,8 @@ class Cleaning(Config, frozen=True, kw_only=True):
     """Part rule: the same event_id, or an equal row, counts once."""
     cancellations: bool = True
     """Part rule: an event named in takes_back removes the latest earlier one that it takes back, from its own time."""
+    made_up_profiles: bool = False
+    """Part rule: people whose profiles look made up to push an item are left out (see events/profiles)."""
     min_user_events: int = 1
     """Part rule: people with fewer positive events are left out."""
     min_item_events: int = 1

@@ -74,8 +74,9 @@ def clean_rows(events: Events, scenario: Scenario) -> tuple[Events, CleaningRepo
 def clean_part(events: Events, scenario: Scenario) -> tuple[Events, CleaningReport]:
     """Run the rules that look at other rows over one part of a split, whose rows keep their order.
 
-    In this order: retention, duplicates, cancellations, robots, minimum activity (repeated until nothing changes),
-    outliers, missing values. A cancellation acts from its own time, so one that lies after the part does not act.
+    In this order: retention, duplicates, cancellations, robots, made-up profiles, minimum activity (repeated until
+    nothing changes), outliers, missing values. A cancellation acts from its own time, so one that lies after the part
+    does not act.
     """
     rules, stage = scenario.cleaning, _Stage(events.frame)
     if scenario.retention_days > 0 and scenario.time == "real":
@@ -86,6 +87,10 @@ def clean_part(events: Events, scenario: Scenario) -> tuple[Events, CleaningRepo
         stage.run("cancellations", lambda frame: drop_taken_back(frame, scenario))
     if rules.max_user_events > 0:
         stage.run("max_user_events", lambda frame: drop_robots(frame, rules.max_user_events))
+    if rules.made_up_profiles:
+        from inkling.events.profiles import drop_made_up  # scipy, which no other rule needs
+
+        stage.run("made_up_profiles", lambda frame: drop_made_up(frame, scenario))
     if rules.min_user_events > 1 or rules.min_item_events > 1:
         stage.run("min_events", lambda frame: drop_rare(frame, scenario))
     if rules.outlier_quantile > 0:

@@ -220,7 +220,8 @@ def first_of_equal(frame: pl.DataFrame) -> Bool:
 
 def _without_limits(scenario: Scenario) -> Scenario:
     """Return the scenario with those part rules only that do not choose events by what comes after them."""
-    free = _with(scenario, min_user_events=1, min_item_events=1, max_user_events=0, outlier_quantile=0.0)
+    none = {"min_user_events": 1, "min_item_events": 1, "max_user_events": 0, "outlier_quantile": 0.0}
+    free = _with(scenario, made_up_profiles=False, **none)
     return msgspec.structs.replace(free, retention_days=0.0)
 
 
