@@ -36,7 +36,7 @@ from inkling.protocol.spec import ProtocolSpec, resolve
 from inkling.protocol.splits import split
 
 MODELS = ("popular", "itemknn", "ease", "markov")
-ROBUST = {"itemknn": {"max_influence": 20.0}, "ease": {"max_influence": 20.0}, "markov": {"max_influence": 20.0}}
+ROBUST = {"itemknn": {"max_influence": 5.0}, "ease": {"max_influence": 5.0}, "markov": {"max_influence": 5.0}}
 """Model -> the setting that caps what one person can do, where the model has it."""
 FIXED = {"ease": {"max_items": 2500}}
 SHARES = (0.01, 0.05, 0.10)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from inkling.core.scenario import Scenario
+    from inkling.engine.bundle import Bundle
     from inkling.engine.engine import LocalEngine
     from inkling.events.folder import Folder
 
@@ -23,6 +24,7 @@ examples:
   inkling fit data/shop --out out/shop
   inkling fit online-retail --out out/retail --set n_windows=2 --seed 1
   inkling fit file:///var/lib/shop --out out/shop --scenario retail
+  inkling fit data/new-shop --out out/new --from out/shop
 
 --set changes a setting of the pipeline (members.popular.k=100), or of the scenario where the key begins with
 "scenario." (scenario.seen=drop, scenario.cleaning.max_user_events=5000). A wrong key names the right ones.
@@ -45,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="settings.toml of `inkling tune`: those of the pipeline; --set goes over them",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="BUNDLE",
+        help="begin from what was learned on other data",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where randomness comes from (0)")
     parser.add_argument("--logs", metavar="DIR", help="write TensorBoard's event files of what is trained")
     parser.add_argument("--track", metavar="SERVICE", help="log what is trained to a service as well: wandb")
@@ -55,10 +63,15 @@ def run(args: argparse.Namespace) -> int:
     from inkling.evaluation.tracking import open_tracking
 
     _check_place(args.out)
+    start = _start(args)
     tracking = open_tracking(args.logs, args.track)
     with _screen.progress() as progress, tracking.trial("fit", dict(args.set)) as watch:
         surroundings = Run(seed=args.seed, progress=progress, watch=watch)
-        engine = _from_store(args, surroundings) if _inputs.is_store(args.data) else _from_data(args, surroundings)
+        engine = (
+            _from_store(args, surroundings, start)
+            if _inputs.is_store(args.data)
+            else _from_data(args, surroundings, start)
+        )
     with engine:
         show_fit(_screen.out(), engine)
         engine.save(args.out)
@@ -78,7 +91,7 @@ def _check_place(out: str) -> None:
         raise BundleError(f"'{out}' exists and is no bundle.", hint="Name another folder with --out.")
 
 
-def _from_data(args: argparse.Namespace, run: Run) -> LocalEngine:
+def _from_data(args: argparse.Namespace, run: Run, start: Bundle | None) -> LocalEngine:
     from inkling.engine.engine import open_engine
 
     folder = _inputs.load_data(args.data, progress=run.progress)
@@ -87,8 +100,18 @@ def _from_data(args: argparse.Namespace, run: Run) -> LocalEngine:
     folder, scenario, settings = _inputs.settle(folder, scenario, _changes(args))
     show_cleaning(_screen.out(), folder, scenario, run.progress)
     return open_engine(scenario=scenario).fit(
-        folder, scenario=scenario, settings=settings, minutes=args.minutes, run=run
+        folder, scenario=scenario, settings=settings, minutes=args.minutes, run=run, start=start
     )
+
+
+def _start(args: argparse.Namespace) -> Bundle | None:
+    if not args.start:
+        return None
+    from inkling.engine.bundle import Bundle
+
+    if not _inputs.is_bundle(args.start):
+        raise BundleError(f"--from: '{args.start}' is no bundle.", hint="Name a folder that `inkling fit` wrote.")
+    return Bundle.read(Path(args.start))
 
 
 def _changes(args: argparse.Namespace) -> list[tuple[str, Any]]:
@@ -108,12 +131,12 @@ def _changes(args: argparse.Namespace) -> list[tuple[str, Any]]:
     return [*found[PIPELINE].items(), *args.set]
 
 
-def _from_store(args: argparse.Namespace, run: Run) -> LocalEngine:
+def _from_store(args: argparse.Namespace, run: Run, start: Bundle | None) -> LocalEngine:
     from inkling.engine.engine import open_engine
 
     scenario, settings = _inputs.resolve(_inputs.load_scenario(args.scenario), _changes(args))
     engine = open_engine(args.data, scenario=scenario)
-    return engine.fit(scenario=scenario, settings=settings, minutes=args.minutes, run=run)
+    return engine.fit(scenario=scenario, settings=settings, minutes=args.minutes, run=run, start=start)
 
 
 def show_folder(console: Console, folder: Folder, *, rejects: str = "") -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from inkling.core.config import parse
 from inkling.core.dataset import Dataset
-from inkling.core.errors import NotFoundError, RequestError
+from inkling.core.errors import BundleError, NotFoundError, RequestError
 from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
 from inkling.core.run import Run
@@ -28,7 +28,7 @@ from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.learning import from_log, prepare
 from inkling.engine.live import LiveViews
-from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Trace
+from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Start, Startable, Trace
 from inkling.engine.serving import Serving
 from inkling.engine.wire import check_events, check_rows
 from inkling.events.build import ANONYMOUS
@@ -418,6 +418,7 @@ class LocalEngine:
         settings: Mapping[str, Any] | None = None,
         minutes: float = 0.0,
         run: Run | None = None,
+        start: Bundle | None = None,
     ) -> Self:
         """Learn from a data folder, or from the engine's own log, and answer with what was learned from now on.
 
@@ -427,11 +428,17 @@ class LocalEngine:
             settings: The pipeline's settings, over those of the scenario.
             minutes: Limit of time; 0 is none.
             run: Seed, threads, progress.
+            start: What was learned on other data, to begin from; None begins from nothing.
+
+        Raises:
+            BundleError: ``start`` holds another pipeline, or this one cannot begin from another.
         """
         wanted = scenario or self.scenario
         until = self._commits.version  # what comes while the fit runs is applied on top of it
         base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted, until), wanted)
         pipeline = _pipeline(wanted, settings or {})
+        if start is not None:
+            pipeline = _started(pipeline, start)
         pipeline.fit(base, run or Run(), minutes=minutes)
         return self._take_over(pipeline, base, wanted, reflects=until if data is None else 0)
 
@@ -511,6 +518,15 @@ def _pipeline(scenario: Scenario, settings: Mapping[str, Any]) -> Pipeline:
     merged = {**scenario.settings, **settings}
     pipeline: Pipeline = kind(parse(kind.Config, merged, where=f"{scenario.pipeline} settings"), scenario)
     return pipeline
+
+
+def _started(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
+    if bundle.pipeline_name != pipeline.name or not isinstance(pipeline, Startable):
+        raise BundleError(
+            f"The pipeline '{pipeline.name}' cannot begin from a bundle of '{bundle.pipeline_name}'.",
+            hint="Fit both with the pipeline 'default'.",
+        )
+    return pipeline.start(Start(bundle.state, tuple(bundle.base.item_ids)))
 
 
 def open_engine(

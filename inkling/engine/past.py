@@ -10,8 +10,10 @@ from typing import Any
 from inkling.core.arrays import Array
 from inkling.core.run import Run
 from inkling.engine import choose
+from inkling.engine.carry import member_states
 from inkling.engine.members import is_slow, within
 from inkling.engine.order import Orders, without
+from inkling.engine.pipeline import Start
 from inkling.engine.ranks import ranked_fields
 from inkling.engine.recall import OPINION, MemberConfig, Recall, labels_of
 from inkling.engine.shown import Shown
@@ -36,6 +38,7 @@ class Past:
         features: Groups of features.
         n_candidates: How many candidates of a person are judged.
         keep_always: Members that stay even where they add nothing.
+        start: What the slow members begin from in the oldest window; None is from nothing.
         dropped: Members that added nothing.
         left_out: Members that could not learn, each with its reason.
         learned: What each slow member knew after the newest window: where the last fit goes on.
@@ -47,6 +50,7 @@ class Past:
     features: tuple[str, ...]
     n_candidates: int
     keep_always: tuple[str, ...] = ()
+    start: Start | None = None
     dropped: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     learned: dict[str, Mapping[str, Array]] = field(default_factory=dict)
@@ -87,6 +91,8 @@ class Past:
                 recall = Recall.of({name: config}, encoder=self.reader)
                 if models:
                     go_on(recall, {name: self.learned[name]}, tuple(window.train.item_ids))
+                elif self.start is not None:
+                    go_on(recall, member_states(self.start), self.start.item_ids)
                 recall.fit(window.train, run)
                 self.left_out |= recall.left_out
                 if name not in recall.members:

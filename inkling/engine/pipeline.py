@@ -103,6 +103,14 @@ class PipelineState:
     arrays: Mapping[str, Mapping[str, Array]]
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a pipeline of the same kind learned on other data, and that data's item ids by row."""
+
+    state: PipelineState
+    item_ids: Sequence[str]
+
+
 @runtime_checkable
 class Pipeline(Protocol):
     """All stages of an answer, fitted together.
@@ -136,3 +144,10 @@ class Refittable(Pipeline, Protocol):
     """A pipeline that can learn newer data without choosing anew."""
 
     def refit(self, data: Dataset, run: Run) -> Self: ...
+
+
+@runtime_checkable
+class Startable(Pipeline, Protocol):
+    """A pipeline whose next fit can begin from what one of its kind learned on other data."""
+
+    def start(self, given: Start) -> Self: ...

@@ -16,7 +16,8 @@ from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError
 from inkling.core.run import Run
 from inkling.retrieval._sequence_config import SequenceConfig
-from inkling.retrieval._sequence_start import near_start
+from inkling.retrieval._sequence_measure import Validation
+from inkling.retrieval._sequence_start import near_start, turned_onto
 from inkling.training import losses
 from inkling.training.export import to_onnx
 from inkling.training.loop import Around, Plan, Trained, seeded, train
@@ -29,11 +30,10 @@ from inkling.training.sequences import Batch, Epoch, Sequences, parts
 if TYPE_CHECKING:
     from inkling.retrieval._sequence import SequenceModel
 
-Earlier = tuple[Mapping[str, Array], I32 | None]
-_WEIGHTS = "weights."
+Earlier = tuple[Mapping[str, Array], I32]  # its state, and each item's row in it (-1: none)
+WEIGHTS = "weights."
 _STD = 0.02
 _FEWEST = 20  # people without whom a validation says nothing
-_ASKED = 256
 
 
 def fit_sequences(
@@ -59,9 +59,9 @@ def fit_sequences(
     learned = _without_last(everyone, held)
     with seeded(run, model.name, "start"):
         # What is held out is not known to where items begin either, or the validation would praise what it saw.
-        start = _start(model, learned, data.n_items, earlier, run)
-        net = _network(model, start, texts, earlier).to(run.device)
-        around = Around(watch=model.watch, stage=model.name, groups=_groups(net, model.config.weight_decay))
+        net = _network(model, learned, (data.n_items, model.config.dim), texts, run, earlier).to(run.device)
+        groups = _groups(net, model.config.weight_decay)
+        around = Around(watch=model.watch or run.watch, stage=model.name, groups=groups)
         if len(held):
             drop = data.scenario.seen == "drop"
             measure = Validation(net, everyone, held, counts > 0, model.config.length, drop=drop)
@@ -84,31 +84,50 @@ def by_person(events: Interactions, *, timed: bool) -> Sequences:
     return Sequences(offsets, events.item_rows[order], times, events.positive[order])
 
 
-def _start(model: SequenceModel, everyone: Sequences, n_items: int, earlier: Earlier | None, run: Run) -> Tensor:
-    """Return the items' own vectors (n_items, d) to begin with: random, by co-occurrence, or an earlier model's."""
-    config = model.config
-    start = torch.randn(n_items, config.dim) * _STD
-    if config.start == "near" and earlier is None:
-        start += torch.from_numpy(near_start(everyone, (n_items, config.dim), run.rng(model.name, "near")))
-    if earlier is None or earlier[0]["ids"].shape[1] != config.dim:
-        return start
-    ids, known = earlier[0]["ids"].astype(np.float32), earlier[0]["known"]
-    rows = np.arange(n_items) if earlier[1] is None else earlier[1]
-    has = (rows >= 0) & (rows < len(ids))
-    has[has] = known[rows[has]]
-    start[torch.from_numpy(has)] = torch.from_numpy(ids[rows[has]])
-    return start
-
-
-def _network(model: SequenceModel, start: Tensor, texts: F32 | None, earlier: Earlier | None) -> SequenceNet:
-    config = model.config
-    table = ItemTable(start, texts=None if texts is None else torch.from_numpy(texts), forget=config.forget)
+def _network(
+    model: SequenceModel,
+    learned: Sequences,
+    shape: tuple[int, int],
+    texts: F32 | None,
+    run: Run,
+    earlier: Earlier | None,
+) -> SequenceNet:
+    """Return the network with items where they begin: at random, by co-occurrence, or where an earlier model had them."""
+    config: SequenceConfig = model.config
+    table = ItemTable(
+        torch.randn(shape) * _STD, texts=None if texts is None else torch.from_numpy(texts), forget=config.forget
+    )
     net = SequenceNet(table, model.body(), cosine=config.compare == "cosine", scale=config.scale)
     if earlier is not None:
         own = net.state_dict()
-        carried = {name: torch.tensor(earlier[0][_WEIGHTS + name]) for name in own if _WEIGHTS + name in earlier[0]}
+        carried = {name: torch.tensor(earlier[0][WEIGHTS + name]) for name in own if WEIGHTS + name in earlier[0]}
         net.load_state_dict({n: v for n, v in carried.items() if v.shape == own[n].shape}, strict=False)
+    rng = run.rng(model.name, "near")
+    near = near_start(learned, shape, rng) if config.start == "near" else np.zeros(shape, dtype=np.float32)
+    anchors, fixed = _anchors(table, shape, earlier)
+    with torch.no_grad():
+        # In the earlier model's space, where texts and common items say what that is.
+        table.ids += torch.from_numpy(turned_onto(near, anchors))
+        table.ids[torch.from_numpy(fixed)] = torch.from_numpy(anchors[fixed])
     return net
+
+
+def _anchors(table: ItemTable, shape: tuple[int, int], earlier: Earlier | None) -> tuple[F32, Bool]:
+    """Return where the earlier model has items (n, d), by id or by text, zeros elsewhere; and which are there by id."""
+    anchors, fixed = np.zeros(shape, dtype=np.float32), np.zeros(shape[0], dtype=np.bool_)
+    if earlier is None or earlier[0]["ids"].shape[1] != shape[1]:
+        return anchors, fixed
+    state, rows = earlier
+    if table.project is not None and state.get(WEIGHTS + "table.project.weight", np.empty(0)).shape == tuple(
+        table.project.weight.shape
+    ):
+        with torch.no_grad():
+            anchors += table.said(table.texts).numpy()
+    ids, known = state["ids"].astype(np.float32), state["known"]
+    fixed = (rows >= 0) & (rows < len(ids))
+    fixed[fixed] = known[rows[fixed]]
+    anchors[fixed] = ids[rows[fixed]]
+    return anchors, fixed
 
 
 @dataclass(frozen=True)
@@ -217,61 +236,10 @@ def _without_last(everyone: Sequences, held: I64) -> Sequences:
     return Sequences(offsets, everyone.items[keep], everyone.times[keep], everyone.target[keep])
 
 
-class Validation:
-    """NDCG@10 of the held-out last events, ranked among all items that happened."""
-
-    def __init__(
-        self, net: SequenceNet, everyone: Sequences, held: I64, there: Bool, length: int, *, drop: bool
-    ) -> None:
-        """Take who is held out; ``drop`` takes what they had out of the answer."""
-        self._net, self._everyone, self._held, self._length, self._drop = net, everyone, held, length, drop
-        self._absent = torch.from_numpy(~there)
-
-    def __call__(self) -> float:
-        """Return the mean over people."""
-        device = self._net.table.ids.device
-        items = self._net.items()
-        absent = self._absent.to(device)
-        gains = [
-            self._gains(self._held[begin : begin + _ASKED], items, absent)
-            for begin in range(0, len(self._held), _ASKED)
-        ]
-        return float(torch.cat(gains).mean().item())
-
-    def _gains(self, who: I64, items: Tensor, absent: Tensor) -> Tensor:
-        ends = self._everyone.offsets[1:][who] - 1
-        lengths = np.minimum(self._everyone.lengths[who] - 1, self._length)
-        within = np.arange(int(lengths.max()))[None, :]
-        flat = np.minimum((ends - lengths)[:, None] + within, ends[:, None])
-        rows = torch.from_numpy(self._everyone.items[flat].astype(np.int64)).to(items.device)
-        times = torch.from_numpy(self._everyone.times[flat]).to(items.device)
-        targets = torch.from_numpy(self._everyone.items[ends].astype(np.int64)).to(items.device)
-        given = torch.from_numpy(lengths).to(items.device)
-        net = self._net
-        people = net.person(net.body.last(net.read(items[rows]), times, given))
-        scores = (people @ items.T).masked_fill(absent, -math.inf)
-        if self._drop:
-            scores = self._without_own(scores, who, targets)
-        rank = (scores > scores.gather(1, targets[:, None])).sum(dim=1)
-        return torch.where(rank < 10, 1.0 / torch.log2(rank + 2.0), 0.0)
-
-    def _without_own(self, scores: Tensor, who: I64, targets: Tensor) -> Tensor:
-        """Take out what people had before; a target that they had too stays."""
-        own = [self._everyone.items[a:b] for a, b in zip(*self._bounds(who), strict=True)]
-        place = np.repeat(np.arange(len(who)), [len(part) for part in own])
-        kept = scores.gather(1, targets[:, None])
-        columns = torch.from_numpy(np.concatenate(own).astype(np.int64)).to(scores.device)
-        scores[torch.from_numpy(place).to(scores.device), columns] = -math.inf
-        return scores.scatter(1, targets[:, None], kept)
-
-    def _bounds(self, who: I64) -> tuple[I64, I64]:
-        return self._everyone.offsets[who], self._everyone.offsets[1:][who] - 1
-
-
 def _state(model: SequenceModel, net: SequenceNet, seen: Bool, *, timed: bool) -> dict[str, Array]:
     config: SequenceConfig = model.config
     state: dict[str, Array] = {
-        _WEIGHTS + name: value.numpy().astype(np.float32)
+        WEIGHTS + name: value.numpy().astype(np.float32)
         for name, value in net.state_dict().items()
         if name != "table.ids"
     }
@@ -279,7 +247,7 @@ def _state(model: SequenceModel, net: SequenceNet, seen: Bool, *, timed: bool) -
         ids = net.table.ids * torch.from_numpy(seen)[:, None]  # what was never trained says nothing
         state["ids"] = ids.numpy().astype(np.float16)
         if net.table.project is not None:
-            state["said"] = net.table.project(net.table.texts).numpy().astype(np.float16)
+            state["said"] = net.table.said(net.table.texts).numpy().astype(np.float16)
     said = state.get("said")
     state["known"] = seen if said is None else seen | said.any(axis=1)
     example = {

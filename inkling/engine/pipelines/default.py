@@ -22,11 +22,12 @@ from inkling.core.scenario import Scenario
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
 from inkling.engine.beside import placed
+from inkling.engine.carry import better, carried_choice, member_states
 from inkling.engine.grounds import asked_for, explanations
 from inkling.engine.members import MEMBERS, carried, is_slow, within
 from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares
 from inkling.engine.past import Past, go_on
-from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Trace
+from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Start, Trace
 from inkling.engine.ranks import ranked_fields
 from inkling.engine.recall import OPINION, MemberConfig, Recall
 from inkling.engine.said import Said
@@ -88,11 +89,17 @@ class Default:
         self._features = FeatureTable(self.config.features)
         self._said = Said(Semantic(SemanticConfig(encoder=self.config.encoder), encoder=self._reader))
         self._choice = Choice("fused", Weights({}), None, (1.0, 0.0), {})
+        self._start: Start | None = None
         self._left_out: tuple[str, ...] = ()
         self._report = PipelineReport()
         self._shown = Shown(self.scenario)
 
     # -- learning -------------------------------------------------------------------------------------------------
+
+    def start(self, given: Start) -> Self:
+        """Begin the next fit from what such a pipeline learned on other data: its order, and its slow members."""
+        self._start = given
+        return self
 
     def fit(self, data: Dataset, run: Run, *, minutes: float = 0.0) -> Self:
         """Learn members, weights and the order.
@@ -115,7 +122,7 @@ class Default:
         able = carried(asked, data, seconds=deep)
         past = Past(
             able.members, self._reader, self._shown, self.config.features, self.config.n_candidates,
-            self.config.keep_always,
+            self.config.keep_always, self._start,
         )  # fmt: skip
         small = int(data.interactions.positive.sum()) < _SMALL
         found = windows(data, self.config.n_windows * (2 if small else 1), run)
@@ -123,6 +130,8 @@ class Default:
         judged = past.look(found, orders, run, deadline=start + 0.6 * limit, seconds=0.8 * deep)
         self._choose(judged, past.members, orders, run, deadline=start + 0.75 * limit)
         self._recall = self._whole(past, able.members, seconds=0.2 * deep)
+        if self._start is not None and not past.learned:
+            go_on(self._recall, member_states(self._start), self._start.item_ids)
         go_on(self._recall, past.learned, tuple(data.item_ids))
         seconds = self._learn(data, run)
         left_out = {**able.left_out, **past.left_out, **self._recall.left_out}
@@ -149,6 +158,7 @@ class Default:
         self._choice = Choice("fused", Weights(dict.fromkeys(names, 1.0)), None, (1.0, 0.0), {})
         if judged:
             self._choice = orders.choose(judged, names, run, deadline=deadline)
+        self._choice = better(self._choice, carried_choice(self._start, names), judged)
 
     def _whole(self, past: Past, able: Mapping[str, MemberConfig], *, seconds: float) -> Recall:
         """Return the chosen members for the last fit; slow ones that begin from a window's need little time for it."""
