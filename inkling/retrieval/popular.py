@@ -96,25 +96,30 @@ class Popular:
 
     def shares(self, now: int, n_items: int, value: str | None = None) -> F64:
         """Return each item's share (n_items,) of the counts as of ``now``, for a context value or for all."""
+        return self._lately(now, n_items, value) + self._always(n_items)
+
+    def _lately(self, now: int, n_items: int, value: str | None) -> F64:
+        every = _share(self._everyone.counts(now, n_items))
+        if value is None or value not in self._groups:
+            return every
+        return _share(self._groups[value].counts(now, n_items) + self.config.back_off * every)
+
+    def _always(self, n_items: int) -> F64:
         total = self._total[:n_items]
         total = np.concatenate([total, np.zeros(n_items - len(total))]) if len(total) < n_items else total
-        every = _share(self._everyone.counts(now, n_items))
-        if value is not None and value in self._groups:
-            own = self._groups[value].counts(now, n_items)
-            every = _share(own + self.config.back_off * every)
-        return every + self.config.tail * _share(total)
+        return self.config.tail * _share(total)
 
     def scores(self, query: Query) -> F32:
         """Return (B, n_items): shares, the same for all who ask at the same moment in the same context."""
         values = query.context.get(self.config.by, (None,) * len(query))
-        asked = list(zip(query.now.tolist(), values, strict=True))
-        if len(asked) == 1:
-            return self.shares(*asked[0][:1], query.n_items, asked[0][1])[None, :].astype(np.float32)
-        out = np.empty((len(asked), query.n_items), dtype=np.float32)
+        asked: dict[tuple[int, str | None], list[int]] = {}
+        for person, pair in enumerate(zip(query.now.tolist(), values, strict=True)):
+            asked.setdefault(pair, []).append(person)
+        out = np.empty((len(query), query.n_items), dtype=np.float32)
+        always = self._always(query.n_items)
         # In order of time, the running sums move forward only.
-        for now, value in sorted(set(asked), key=lambda pair: (pair[0], pair[1] or "")):
-            own = [person for person, pair in enumerate(asked) if pair == (now, value)] if len(set(asked)) > 1 else ...
-            out[own] = self.shares(now, query.n_items, value)
+        for now, value in sorted(asked, key=lambda pair: (pair[0], pair[1] or "")):
+            out[asked[now, value]] = self._lately(now, query.n_items, value) + always
         return out
 
     @property
