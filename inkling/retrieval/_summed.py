@@ -68,7 +68,7 @@ class SummedConfig(TasteConfig, frozen=True, kw_only=True):
     """What a round predicts: what is hidden, or all that the person had (where people have things again)."""
     power: Share = 0.5
     """How much a long history is scaled down: 0 sums it up, 1 takes the mean."""
-    people_per_step: Annotated[int, msgspec.Meta(ge=1)] = 512
+    people_per_step: Annotated[int, msgspec.Meta(ge=1)] = 128
     """At most so many people are in one step; fewer where the catalogue is large."""
     signal: Signal = "binary"
     """Several events of a person with an item: 1, log(1 + sum of weights), or the sum."""

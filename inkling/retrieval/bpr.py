@@ -19,6 +19,10 @@ from inkling.retrieval._matrix import Sparse
 from inkling.retrieval._summed import Objective, Slopes, SummedConfig, Trained, fit_summed
 from inkling.retrieval.base import Because
 
+# One pair costs about as much as so many cells of a product of matrices.
+_CELLS_OF_A_PAIR = 32
+_PAIRS_AT_ONCE = 32_768
+
 
 class BprConfig(SummedConfig, frozen=True, kw_only=True):
     """Settings of ``bpr``."""
@@ -117,9 +121,22 @@ def pairs_loss(people: Array, items: Array, pairs: Pairs) -> Slopes:
 
     rows, better, worse, weights = pairs
     total = max(float(weights.sum()), 1.0)
-    gaps = np.einsum("nd,nd->n", people[rows], items[better] - items[worse])
+    gaps = score_gaps(people, items, pairs)
     loss = float(weights @ np.logaddexp(0, -gaps)) / total
     pull = (weights / (1.0 + np.exp(np.minimum(gaps, 80.0))) / total).astype(people.dtype)
     values, columns = np.concatenate([-pull, pull]), np.concatenate([better, worse])
     slope = csr_array((values, (np.concatenate([rows, rows]), columns)), shape=(len(people), len(items)))
     return loss, slope @ items, slope.T @ people
+
+
+def score_gaps(people: Array, items: Array, pairs: Pairs) -> Array:
+    """Return s_ui - s_uj (N,) of pairs: from all scores where that is less work, else pair by pair."""
+    rows, better, worse, _ = pairs
+    if len(people) * len(items) <= _CELLS_OF_A_PAIR * len(rows):
+        scores = people @ items.T
+        return np.asarray(scores[rows, better] - scores[rows, worse])
+    gaps = np.empty(len(rows), dtype=people.dtype)
+    for start in range(0, len(rows), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        np.einsum("nd,nd->n", people[rows[part]], items[better[part]] - items[worse[part]], out=gaps[part])
+    return gaps

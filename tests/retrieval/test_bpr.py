@@ -4,7 +4,7 @@ from scipy.sparse import csr_array
 
 from inkling.core.run import Run
 from inkling.retrieval import build
-from inkling.retrieval.bpr import draw, pairs_loss
+from inkling.retrieval.bpr import draw, pairs_loss, score_gaps
 from inkling.testing import worlds
 from inkling.testing.retrieval import RetrieverContract
 
@@ -48,6 +48,16 @@ def test_equals_the_formula_and_its_slopes_finite_differences():
             below = obvious(people, items, pairs)
             parameter[place] = before
             assert slope[place] == pytest.approx((above - below) / (2 * h), abs=1e-6)
+
+
+def test_gaps_are_the_same_either_way():
+    people, items, pairs = step()
+    many = tuple(np.tile(part, 3) for part in pairs)
+    few = tuple(part[:1] for part in pairs)
+    expected = [people[row] @ (items[better] - items[worse]) for row, better, worse, _ in zip(*many, strict=True)]
+    assert np.allclose(score_gaps(people, items, many), expected)
+    wide = np.vstack([items, np.ones((100, 3))])
+    assert np.allclose(score_gaps(people, wide, few), expected[:1])
 
 
 def test_what_a_person_had_is_never_held_against_them():
