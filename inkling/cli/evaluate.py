@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seen", default="", metavar="SEEN", help="keep or drop what a person had; default: as the scenario says")
     add("--k", type=_arguments.whole_numbers, default=(10, 20), metavar="K", help="places that metrics look at (10,20)")
     add("--folds", type=int, default=0, metavar="N", help="cross-validation over people; 0 is off")
+    add("--slices", type=_arguments.words, default=(), metavar="A,B", help="report by contexts, hour, weekday")
     add("--seeds", type=_arguments.whole_numbers, default=(0,), metavar="S", help="seeds to fit with (0)")
     add("--minutes", type=float, default=0.0, metavar="M", help="a limit of one fit of a pipeline; 0 is none")
     add("--settings", metavar="FILE", help="settings.toml of `inkling tune`: its models keep those, and choose none")
@@ -97,7 +98,15 @@ def _models(args: argparse.Namespace, scenario: Scenario) -> Sequence[str | Cont
 def _spec(args: argparse.Namespace) -> ProtocolSpec:
     from inkling.protocol.spec import ProtocolSpec
 
-    return ProtocolSpec(split=args.split, cuts=args.cuts, seen=args.seen, ks=args.k, folds=args.folds, seeds=args.seeds)
+    return ProtocolSpec(
+        split=args.split,
+        cuts=args.cuts,
+        seen=args.seen,
+        ks=args.k,
+        folds=args.folds,
+        seeds=args.seeds,
+        slices=args.slices,
+    )
 
 
 def _check_places(args: argparse.Namespace) -> None:

@@ -38,6 +38,8 @@ class ProtocolSpec(Config, frozen=True, kw_only=True):
     """Seed of the random split."""
     n_resamples: int = 1000
     """How many times people are drawn for the intervals."""
+    slices: tuple[str, ...] = ()
+    """Contexts whose values the report has groups of: names of ``context.*`` columns, hour, weekday."""
 
     @property
     def metric_names(self) -> tuple[str, ...]:

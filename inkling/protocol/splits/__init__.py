@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 
 import msgspec
+import numpy as np
 
 from inkling.core.errors import ProtocolError
 from inkling.core.scenario import Scenario, Seen
 from inkling.core.tables import Events
 from inkling.protocol.fold import Fold
 from inkling.protocol.parts import Parts, Tables
+from inkling.protocol.slices import sliced
 from inkling.protocol.spec import ProtocolSpec, resolve
 
 __all__ = ["split"]
@@ -26,7 +28,7 @@ def split(events: Events, scenario: Scenario, tables: Tables, spec: ProtocolSpec
         spec: How to split; the default is the scenario's.
 
     Raises:
-        ProtocolError: The data cannot carry the split.
+        ProtocolError: The data cannot carry the split, or has no context of that name.
     """
     resolved = resolve(spec or ProtocolSpec(), scenario)
     seen: Seen = "drop" if resolved.seen == "drop" else "keep"
@@ -39,4 +41,7 @@ def split(events: Events, scenario: Scenario, tables: Tables, spec: ProtocolSpec
             f"Split '{resolved.split}' leaves nobody with a target.",
             hint="Use more data, an earlier cut, or another split.",
         )
-    return folds
+    if not resolved.slices:
+        return folds
+    events_of_all = parts.interactions(np.ones(len(parts), dtype=np.bool_))
+    return [sliced(fold, events_of_all, resolved.slices) for fold in folds]
