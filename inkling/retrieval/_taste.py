@@ -33,6 +33,8 @@ class TasteConfig(Config, frozen=True, kw_only=True):
     """How often an item that a person had several times counts: once, once a session, or with each event."""
     max_events: Count = 0
     """Only so many of the latest positive events are read; 0 reads all."""
+    fade: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """What each event counts beside the one after it, whenever they were; 1 does not fade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def taste_of(query: Query, person: int, n_items: int, config: TasteConfig, day: 
 
 def taste_key(config: TasteConfig, n_items: int, day: float) -> object:
     """Return what a taste depends on besides the question: models with equal keys read a history alike."""
-    return config.half_life_days, config.repeats, config.max_events, n_items, day
+    return config.half_life_days, config.repeats, config.max_events, config.fade, n_items, day
 
 
 def _taste(query: Query, person: int, own: slice, n_items: int, config: TasteConfig, day: float) -> Taste:
@@ -91,6 +93,8 @@ def _taste(query: Query, person: int, own: slice, n_items: int, config: TasteCon
     if config.half_life_days > 0 and len(rows):
         ages = query.now[person] - history.ts[keep]
         weights = (weights * decay(ages, config.half_life_days, day)).astype(np.float32)
+    if config.fade < 1 and len(rows):
+        weights = (weights * config.fade ** (len(keep) - 1 - keep.argsort().argsort())).astype(np.float32)
     return Taste(rows, weights)
 
 
