@@ -21,6 +21,7 @@ _GROUPS = (
     ("friends_", "friends"),
     ("lift_", "popular_context"),
     ("category_", "text"),
+    ("near_", "text"),
     ("price_", "price"),
     ("item_price", "price"),
     ("item_", "popular"),

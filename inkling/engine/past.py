@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inkling.core.arrays import Array
+import numpy as np
+
+from inkling.core.arrays import F32, Array
 from inkling.core.run import Run
 from inkling.engine import choose
 from inkling.engine.carry import member_states
 from inkling.engine.members import is_slow, within
+from inkling.engine.near import near_fields
 from inkling.engine.order import Orders, without
 from inkling.engine.pipeline import Start
 from inkling.engine.ranks import ranked_fields
@@ -39,6 +42,7 @@ class Past:
         n_candidates: How many candidates of a person are judged.
         keep_always: Members that stay even where they add nothing.
         start: What the slow members begin from in the oldest window; None is from nothing.
+        vectors: (n_items, dim) of the items' texts: what an item says does not depend on the window.
         dropped: Members that added nothing.
         left_out: Members that could not learn, each with its reason.
         learned: What each slow member knew after the newest window: where the last fit goes on.
@@ -51,6 +55,7 @@ class Past:
     n_candidates: int
     keep_always: tuple[str, ...] = ()
     start: Start | None = None
+    vectors: F32 = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     dropped: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     learned: dict[str, Mapping[str, Array]] = field(default_factory=dict)
@@ -113,7 +118,8 @@ class Past:
         features = FeatureTable(self.features).fit(window.train)
         query = self.shown.limited(window.train.query(window.user_rows))
         even = dict.fromkeys(recall.members, 1.0)
-        items = ranked_fields(features.compute(query, recall.candidates(query, even, limit=self.n_candidates)))
+        items = features.compute(query, recall.candidates(query, even, limit=self.n_candidates))
+        items = ranked_fields(near_fields(self.vectors, query, items))
         targets = (window.targets.offsets, window.targets.values)
         labels = labels_of(items, targets, query.n_items)
         return choose.judged(RankingSet(query, items, labels), window.targets)

@@ -25,6 +25,7 @@ from inkling.engine.beside import placed
 from inkling.engine.carry import better, carried_choice, member_states
 from inkling.engine.grounds import asked_for, explanations
 from inkling.engine.members import MEMBERS, carried, is_slow, within
+from inkling.engine.near import near_fields
 from inkling.engine.order import Choice, Orders, asked_columns, flat_scores, new_ranker, shares
 from inkling.engine.past import Past, go_on
 from inkling.engine.pipeline import Explanation, MemberReport, PipelineReport, PipelineState, Start, Trace
@@ -122,7 +123,7 @@ class Default:
         able = carried(asked, data, seconds=deep)
         past = Past(
             able.members, self._reader, self._shown, self.config.features, self.config.n_candidates,
-            self.config.keep_always, self._start,
+            self.config.keep_always, self._start, self._said.semantic.fit(data, run).vectors,
         )  # fmt: skip
         small = int(data.interactions.positive.sum()) < _SMALL
         found = windows(data, self.config.n_windows * (2 if small else 1), run)
@@ -233,7 +234,7 @@ class Default:
         with trace.stage("features"):
             if self._choice.order != "fused":
                 wanted = asked_columns(self._choice.ranker)
-                items = ranked_fields(self._features.compute(limited, items, wanted=wanted))
+                items = ranked_fields(self._described(limited, items, wanted=wanted))
         with trace.stage("rank"):
             scores = self._probability(self._scores(limited, items))
             bare = Candidates(items.offsets, items.item_rows, items.scores, items.sources, items.source_names)
@@ -242,6 +243,11 @@ class Default:
                 items = self._said.joined(limited, items)
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
+
+    def _described(self, query: Query, items: Candidates, *, wanted: frozenset[str] | None = None) -> Candidates:
+        """Return candidates with the columns that a ranker reads, but for the places of opinions."""
+        found = self._features.compute(query, items, wanted=wanted)
+        return near_fields(self._said.semantic.vectors, query, found, wanted=wanted)
 
     def _scores(self, query: Query, items: Candidates) -> F32:
         if self._choice.order == "fused" or self._choice.ranker is None:
@@ -260,7 +266,7 @@ class Default:
         )
         asked = replace(query, candidates=items, exclude=None, allowed=None)
         found = self._recall.candidates(asked, self._choice.weights, limit=max(len(items.values), 1))
-        found = self._features.compute(asked, placed(found, ranked_fields(beside)))
+        found = self._described(asked, placed(found, ranked_fields(beside)))
         chance = self._probability(self._scores(asked, found))
         n_items = query.n_items
         order = np.argsort(found.segment_rows * n_items + found.item_rows)
@@ -296,7 +302,7 @@ class Default:
         wanted = np.union1d(beside.item_rows, item_rows).astype(np.int32)
         asked = replace(query, candidates=Jagged.from_lists([wanted]), exclude=None, allowed=None)
         items = self._recall.candidates(asked, self._choice.weights, limit=len(wanted))
-        items = ranked_fields(self._features.compute(asked, items))
+        items = ranked_fields(self._described(asked, items))
         order = np.argsort(items.item_rows)
         flat = order[np.searchsorted(items.item_rows[order], item_rows)]
         picked = items.select(flat, np.array([0, len(flat)], dtype=np.int64))
