@@ -85,7 +85,7 @@ class Markov(ItemToItem):
         {},
         {"last": 1, "popularity": 0.0},
         {"decay": 0.6, "ahead_decay": 0.8, "backwards": 0.3, "popularity": 0.2, "origin": 0.4},
-        {"decay": 0.6, "ahead_decay": 0.8, "popularity": 0.0, "basket": 0.5, "back_off": 0.1},
+        {"decay": 0.6, "ahead_decay": 0.8, "popularity": 0.0, "basket": 0.5, "back_off": 0.5},
     )
     space: ClassVar[Space] = {
         "last": Whole(1, 20),
@@ -96,7 +96,7 @@ class Markov(ItemToItem):
         "origin": Real(0.0, 0.6),
         "basket": Choice((0.0, 0.25, 0.5, 1.0)),
         "together": Choice((0.0, 0.1, 0.3, 1.0)),
-        "back_off": Choice((0.0, 0.03, 0.1, 0.3)),
+        "back_off": Choice((0.0, 0.1, 0.5, 1.0)),
         "gap_days": Choice((0.0, 7.0, 30.0, 120.0)),
         "shrink": Choice((0.0, 0.5, 2.0)),
     }
@@ -206,7 +206,8 @@ class _Counted:
         if config.max_influence > 0:
             share = share * np.minimum(1.0, config.max_influence / steps.n_of_owner())
         self._shared, self._aged = steps.scaled(share), steps.scaled(ageing)
-        self._says, self._heard = self._shared.T.tocsr(), self._aged.T.tocsr()
+        self._says = self._shared.T.tocsr()
+        self._heard = self._says if self._shared is self._aged else self._aged.T.tocsr()
 
     def within(self, block: slice) -> Any:
         """Return (block, n_items): pairs within a step."""
