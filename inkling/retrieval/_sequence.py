@@ -29,6 +29,7 @@ Watch = Callable[[str, int, float], None]
 # exp(-80) is the least score of an item that the model knows: above 0, which says that it knows nothing.
 _FLOOR = np.float32(-80.0)
 _MS = 1000
+_TEXT_SHARE = 0.7  # as in training/nets/table.py, which needs torch; a test holds them together
 WEIGHTS = "weights."
 
 
@@ -42,6 +43,7 @@ class SequenceModel:
     name: ClassVar[str]
     Config: ClassVar[type[SequenceConfig]]
     shortest: ClassVar[int] = 2  # sequences of fewer events teach nothing
+    room: ClassVar[int] = 0  # so many of ``length`` places are no events when it is asked
 
     def __init__(self, config: Any = None, *, encoder: Any = None) -> None:
         """Take settings, and the encoder itself where the caller already holds one.
@@ -77,6 +79,7 @@ class SequenceModel:
         self._known = np.array(state["known"], dtype=np.bool_)  # (n,)
         self._weights = {key: np.array(value) for key, value in state.items() if key.startswith(WEIGHTS)}
         self._graph = np.array(state.get("graph", np.empty(0)), dtype=np.uint8).tobytes()
+        self._mean = np.array(state.get("mean", np.empty(0)), dtype=np.float32)  # (t,) of the texts' vectors
         self._timed = bool(state["timed"][0]) if "timed" in state else False
         self._items = self._compared(np.arange(len(self._ids)))
         self.__dict__.pop("_session", None)
@@ -101,7 +104,9 @@ class SequenceModel:
         events = signals(data, name=self.name)
         begun, self._earlier = self._earlier, None
         earlier = None if begun is None else (begun[0], Vocabulary(begun[1]).rows(data.item_ids))
-        self._take(fit_sequences(self, data, events, run, texts=self._texts(data), earlier=earlier))
+        texts = self._texts(data)
+        mean = self._mean
+        self._take({**fit_sequences(self, data, events, run, texts=texts, earlier=earlier), "mean": mean})
         return self
 
     def _texts(self, data: Dataset) -> F32 | None:
@@ -116,7 +121,10 @@ class SequenceModel:
             from inkling.encoders import ENCODERS
 
             self._encoder = ENCODERS.get(self.config.encoder)()
-        read = normalize_rows(np.asarray(self._encoder.encode(distinct), dtype=np.float32))
+        read = np.asarray(self._encoder.encode(distinct), dtype=np.float32)
+        # What all texts have in common tells no item from another.
+        self._mean = read.mean(axis=0)
+        read = normalize_rows(read - self._mean)
         place = {text: row for row, text in enumerate(distinct)}
         out = np.zeros((len(texts), read.shape[1]), dtype=np.float32)
         rows = np.array([row for row, text in enumerate(texts) if text])
@@ -155,7 +163,8 @@ class SequenceModel:
             self._ids, self._said = np.concatenate([self._ids, grown]), np.concatenate([self._said, grown])
             self._items = np.concatenate([self._items, grown.astype(np.float32)])
             self._known = np.concatenate([self._known, np.zeros(more, dtype=np.bool_)])
-        self._said[item_rows] = normalize_rows(vectors.astype(np.float32)) @ project.T
+        told = normalize_rows(vectors.astype(np.float32) - self._mean) @ project.T
+        self._said[item_rows] = _TEXT_SHARE * normalize_rows(told)
         self._items[item_rows] = self._compared(item_rows)
         self._known[item_rows] = self._items[item_rows].any(axis=1)
 
@@ -193,7 +202,7 @@ class SequenceModel:
         good[good] = self._known[rows[good]]
         flat = np.flatnonzero(good)
         edges = np.searchsorted(flat, history.offsets)
-        begin = np.maximum(edges[:-1], edges[1:] - self.config.length)
+        begin = np.maximum(edges[:-1], edges[1:] - (self.config.length - self.room))
         kept = np.arange(len(flat)) >= np.repeat(begin, np.diff(edges))
         return flat[kept], edges[1:] - begin
 
@@ -231,7 +240,7 @@ class SequenceModel:
 
     def state(self) -> Mapping[str, Array]:
         """Return the network as ONNX, the items' vectors in half precision, and the weights to start again from."""
-        texts = {} if self._said is None else {"said": self._said}
+        texts = {} if self._said is None else {"said": self._said, "mean": self._mean}
         graph = np.frombuffer(self._graph, dtype=np.uint8)
         return {
             "graph": graph, "ids": self._ids, "known": self._known, "timed": np.array([self._timed]),

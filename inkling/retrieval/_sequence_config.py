@@ -37,7 +37,7 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     """Where items' vectors begin: where co-occurrence puts them, or anywhere."""
     loss: Literal["sampled", "softmax", "gbce", "bce", "bpr"] = "sampled"
     """``sampled`` is the softmax over ``negatives`` with logQ correction, ``softmax`` that over the catalogue."""
-    negatives: One = 512
+    negatives: One = 2048
     """Items drawn for each batch, shared by its events."""
     popularity: AtLeastZero = 0.0
     """Negatives are drawn by the items' counts to this power; 0 draws all items alike."""
@@ -47,9 +47,9 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     """Learning rate."""
     weight_decay: AtLeastZero = 0.01
     """Decoupled weight decay of AdamW."""
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    schedule: Literal["constant", "cosine", "linear"] = "cosine"
     """The learning rate's course after the warm-up."""
-    warmup: Share = 0.03
+    warmup: Share = 0.1
     """Share of the epochs during which the learning rate rises."""
     clip: AtLeastZero = 0.0
     """Largest norm of the gradient; 0 does not clip."""
@@ -57,15 +57,15 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     """Weight of the past in a running mean of the weights, which then answers; 0 is off."""
     bf16: bool = False
     """Compute in bfloat16 while training: for processors that have it."""
-    batch_tokens: One = 3500
+    batch_tokens: One = 1750
     """Events in a batch."""
-    epochs: One = 30
+    epochs: One = 8
     """Passes over the events at most."""
     patience: Count = 3
     """Measurements on validation without a better one before training stops; 0 never stops early."""
-    validation: Share = 0.1
+    validation: Share = 0.05
     """Share of people whose last positive event is held out to stop in time; 0 trains on all, for all epochs."""
-    validation_people: Count = 2000
+    validation_people: Count = 1000
     """At most so many people are held out."""
     finish: Count = 0
     """Epochs on everything, the held-out events too, after the best ones were found."""

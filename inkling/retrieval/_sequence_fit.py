@@ -64,7 +64,7 @@ def fit_sequences(
         around = Around(watch=model.watch or run.watch, stage=model.name, groups=groups)
         if len(held):
             drop = data.scenario.seen == "drop"
-            measure = Validation(net, everyone, held, counts > 0, model.config.length, drop=drop)
+            measure = Validation(net, everyone, held, counts > 0, model.config.length - model.room, drop=drop)
             around = replace(around, measure=measure)
         lesson = _Lesson(model, net, objective(net, model.config, counts), run)
         _learn(lesson, learned, around, warm=earlier is not None)
@@ -92,7 +92,7 @@ def _network(
     run: Run,
     earlier: Earlier | None,
 ) -> SequenceNet:
-    """Return the network with items where they begin: at random, by co-occurrence, or where an earlier model had them."""
+    """Return the network with items where they begin: anywhere, near each other, or where an earlier model had them."""
     config: SequenceConfig = model.config
     table = ItemTable(
         torch.randn(shape) * _STD, texts=None if texts is None else torch.from_numpy(texts), forget=config.forget

@@ -76,3 +76,15 @@ def _leading(matrix: csr_array, dim: int, rng: np.random.Generator) -> F64:
     best = np.argsort(-values, kind="stable")[:dim]
     leading: F64 = vectors[:, best] * np.sqrt(np.maximum(values[best], 0.0))
     return leading
+
+
+def turned_onto(vectors: F32, anchors: F32) -> F32:
+    """Return vectors (n, d) turned as a whole so that they lie nearest to the anchors that are not zero.
+
+    Neither lengths nor angles change (orthogonal Procrustes, Schonemann 1966). Without anchors nothing is turned.
+    """
+    there = anchors.any(axis=1) & vectors.any(axis=1)
+    if not there.any():
+        return vectors
+    left, _, right = np.linalg.svd(vectors[there].T.astype(np.float64) @ anchors[there])
+    return (vectors @ (left @ right)).astype(np.float32)

@@ -18,7 +18,7 @@ class Bert4recConfig(SequenceConfig, frozen=True, kw_only=True):
 
     blocks: int = 2
     """Layers of the network."""
-    epochs: int = 60
+    epochs: int = 24
     """Passes over the events at most; each predicts the hidden ones only, so it takes more than causal training."""
     hidden: Part = 0.3
     """Chance of an event to be hidden while training."""
@@ -32,6 +32,7 @@ class Bert4rec(SequenceModel):
     name = "bert4rec"
     Config = Bert4recConfig
     shortest = 1
+    room = 1  # for the mask
     grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     space: ClassVar[Space] = {
         "dim": Choice((64, 128, 256)),

@@ -12,7 +12,7 @@ from inkling.training.nets.gru import Gru  # noqa: E402
 from inkling.training.nets.hstu import Hstu, time_buckets  # noqa: E402
 from inkling.training.nets.ligr import Ligr  # noqa: E402
 from inkling.training.nets.sequence import SequenceNet, Served  # noqa: E402
-from inkling.training.nets.table import ItemTable  # noqa: E402
+from inkling.training.nets.table import TEXT_SHARE, ItemTable  # noqa: E402
 from inkling.training.sequences import Sequences, hidden_items, next_items  # noqa: E402
 
 BODIES = {
@@ -208,9 +208,10 @@ def test_an_item_is_its_own_vector_and_its_text():
     table = ItemTable(torch.randn(30, 8), texts=texts, forget=0.5)
     table.eval()
     with torch.no_grad():
-        assert torch.allclose(table()[3], table.ids[3] + table.project(texts[3]))
+        assert torch.allclose(table()[3], table.ids[3] + table.said(texts[3]))
         assert torch.allclose(table(torch.tensor([3, 4])), table()[3:5])
         assert torch.equal(table()[4], table.ids[4])
         table.train()
-        forgotten = (table() - table.project(texts)).abs().amax(dim=1) < 1e-6
+        forgotten = table().norm(dim=1) < TEXT_SHARE + 1e-5
+        assert table.said(texts)[3].norm().item() == pytest.approx(TEXT_SHARE)
     assert 5 < int(forgotten.sum()) < 25

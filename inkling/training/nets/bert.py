@@ -16,10 +16,10 @@ class Bert(nn.Module):
     """BERT4Rec (Sun et al. 2019): post-norm blocks with GELU, learned places, a vector for what is hidden."""
 
     def __init__(self, dim: int, *, blocks: int = 2, heads: int = 2, dropout: float = 0.2, length: int = 50) -> None:
-        """Build ``blocks``; there is a place for each of ``length`` items and for the mask behind them."""
+        """Build ``blocks``; places are told apart up to ``length`` from the end."""
         super().__init__()
         self.mask = nn.Parameter(0.02 * torch.randn(dim))
-        self.places = nn.Parameter(0.02 * torch.randn(length + 1, dim))
+        self.places = nn.Parameter(0.02 * torch.randn(length, dim))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(blocks))
         self.head, self.head_norm = nn.Linear(dim, dim), nn.LayerNorm(dim)
@@ -28,8 +28,11 @@ class Bert(nn.Module):
         """Return (R, W, d): each place knows its whole sequence, but not what is ``masked``."""
         if masked is not None:
             x = torch.where(masked[..., None], self.mask, x)
-        hidden = self.drop(self.norm(x + self.places[layout.positions.clamp_max(len(self.places) - 1)]))
-        barred = (layout.segments[:, :, None] != layout.segments[:, None, :])[:, None]
+        together = layout.segments[:, :, None] == layout.segments[:, None, :]
+        # Counted from the end, so that the mask behind it has the place that a hidden last item had in training.
+        from_end = (together.sum(dim=-1) - 1 - layout.positions).clamp(0, len(self.places) - 1)
+        hidden = self.drop(self.norm(x + self.places[from_end]))
+        barred = ~together[:, None]
         for block in self.blocks:
             hidden = block(hidden, barred)
         out: Tensor = self.head_norm(functional.gelu(self.head(hidden)))

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+TEXT_SHARE = 0.7  # length of a text's part; an item's own vector begins with about 1
+_TEXT_DROPOUT = 0.2
+
 
 class ItemTable(nn.Module):
-    """Vectors of n items: a learned one for each, plus a learned projection of its language vector if it has one."""
+    """Vectors of n items: a learned one for each, plus the direction of its projected language vector if it has one."""
 
     ids: nn.Parameter  # (n, d)
 
@@ -34,5 +37,10 @@ class ItemTable(nn.Module):
         said = self.texts if rows is None else self.texts[rows]  # type: ignore[index, has-type]
         if self.training and self.forget > 0:
             own = own * (torch.rand((*own.shape[:-1], 1), device=own.device) >= self.forget)
-        both: Tensor = own + self.project(said)
-        return both
+        return own + self.said(functional.dropout(said, _TEXT_DROPOUT, self.training))
+
+    def said(self, texts: Tensor) -> Tensor:
+        """Return what language vectors (..., t) add (..., d): the same length for all that say something."""
+        projected = self.project(texts)  # type: ignore[misc]
+        direction: Tensor = functional.normalize(projected, dim=-1)
+        return TEXT_SHARE * direction
