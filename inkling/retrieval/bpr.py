@@ -40,7 +40,7 @@ class Bpr:
 
     name = "bpr"
     Config = BprConfig
-    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"predict": "all"})
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"predict": "all", "half_life_days": 30.0})
     space: ClassVar[Space] = {
         "factors": Choice((32, 64, 128, 256)),
         "epochs": Whole(5, 100, log=True),

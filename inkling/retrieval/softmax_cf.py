@@ -41,7 +41,11 @@ class SoftmaxCf:
 
     name = "softmax_cf"
     Config = SoftmaxCfConfig
-    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"predict": "all"}, {"form": "ratio"})
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {},
+        {"predict": "all", "half_life_days": 30.0},
+        {"form": "ratio", "predict": "all", "half_life_days": 30.0},
+    )
     space: ClassVar[Space] = {
         "form": Choice(("softmax", "ratio")),
         "factors": Choice((32, 64, 128, 256)),
