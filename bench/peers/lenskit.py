@@ -47,6 +47,7 @@ class ItemKnn:
         open_rows, liked = np.flatnonzero(self._known & question.allowed), question.liked
         for person in range(len(question)):
             mine = np.sort(liked[person].indices)
+            mine = mine[self._known[mine]]  # the library panics where a history holds what it never saw
             asked = np.setdiff1d(open_rows, mine, assume_unique=True) if question.drop else open_rows
             if not len(mine) or not len(asked):
                 continue

@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     names = ", ".join(task.name for task in TASKS)
     made.add_argument("--tasks", default="", metavar="A,B", help=f"all, or some of: {names}")
     made.add_argument("--models", default="", metavar="A,B", help="all, baselines, linear, factors, graph, sequence,\n"
-                      "language, or names; default: the README's, or with --tasks all")  # fmt: skip
+                      "language, none, or names; default: the README's, or with --tasks all")  # fmt: skip
     made.add_argument("--peers", default="", metavar="A,B", help=f"all, or some of: {', '.join(KNOWN)}; default: none")
     made.add_argument("--seeds", default="0", metavar="S", help="seeds of what is drawn, by comma (0)")
     made.add_argument("--limit", type=float, default=900.0, metavar="S", help="seconds of a peer's training (900)")
@@ -105,13 +105,19 @@ def asked(told: argparse.Namespace) -> tuple[list[Task], list[Job]]:
     known = [task.name for task in TASKS]
     names = [task.name for task in MAIN] if not told.tasks else known if told.tasks == "all" else told.tasks.split(",")
     peers = list(KNOWN) if told.peers == "all" else [name for name in told.peers.split(",") if name]
-    words = told.models.split(",") if told.models else ["all"] if told.tasks else [*BASELINES, DEFAULT]
+    words = (
+        []
+        if told.models == "none"
+        else told.models.split(",")
+        if told.models
+        else ["all"]
+        if told.tasks
+        else [*BASELINES, DEFAULT]
+    )
     lost = [*unknown(words), *(set(names) - set(known)), *(set(peers) - set(KNOWN))]
     if lost:
         raise ValueError(f"Not known: {', '.join(sorted(lost))}. See --help for tasks, models and peers.")
     tasks, seeds = [named(name) for name in names], [int(seed) for seed in told.seeds.split(",")]
-    if words == ["none"]:
-        words = []
     return tasks, [job for task in tasks for job in _jobs(task, words, peers, seeds)]
 
 

@@ -87,12 +87,12 @@ class TestServe:
         assert question([0, 1], [1]).spare(known) == 0
 
 
-class TestContender:
-    @pytest.fixture(scope="class")
-    def parts(self):
-        data = worlds.shop()
-        return data, Run(seed=3)
+@pytest.fixture
+def parts():
+    return worlds.shop(), Run(seed=3)
 
+
+class TestContender:
     def test_it_answers_as_ours_do(self, parts):
         data, run = parts
         model = toy_peer()
