@@ -166,7 +166,7 @@ def test_an_equal_taste_decides_between_suggestions():
 
 
 def test_data_without_links_says_what_to_do():
-    with pytest.raises(DataError, match="links no two of its people.*user_id, friend_id"):
+    with pytest.raises(DataError, match=r"links no two of its people.*user_id, friend_id"):
         build("social").fit(worlds.shop(), Run())
     strangers = linked(worlds.shop(), [(998, 999), (1, 1)])
     with pytest.raises(DataError, match="'social' cannot be fitted"):
