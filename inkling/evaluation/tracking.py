@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,16 +78,16 @@ class TensorBoard:
         Raises:
             MissingExtraError: TensorBoard is not installed.
         """
+        self._folder = folder
         try:
-            from tensorboard.compat.proto import event_pb2, summary_pb2
-            from tensorboard.plugins.hparams import summary_v2
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+            self._events: Any = import_module("tensorboard.compat.proto.event_pb2")
+            self._summaries: Any = import_module("tensorboard.compat.proto.summary_pb2")
+            self._settings_of: Any = import_module("tensorboard.plugins.hparams.summary_v2").hparams_pb
+            self._writer_of: Any = import_module("tensorboard.summary.writer.event_file_writer").EventFileWriter
         except ImportError as error:
             raise MissingExtraError(
                 "--logs needs TensorBoard.", hint='Install it: pip install "inkling[train]".'
             ) from error
-        self._folder, self._events, self._summaries = folder, event_pb2, summary_pb2
-        self._writer_of, self._settings_of = EventFileWriter, summary_v2.hparams_pb
         self._writer: Any = None
 
     def begin(self, name: str, settings: Mapping[str, Any]) -> Log:
@@ -122,12 +123,11 @@ class WeightsAndBiases:
             MissingExtraError: The package is not installed.
         """
         try:
-            import wandb
+            self._service: Any = import_module("wandb")
         except ImportError as error:
             raise MissingExtraError(
                 "--track wandb needs its package.", hint='Install it: pip install "inkling[track]".'
             ) from error
-        self._service: Any = wandb
         self._project = project
         self._run: Any = None
 
