@@ -83,6 +83,7 @@ class Markov(ItemToItem):
     ground = "follows"
     grid: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
+        {"basket": 0.5},
         {"last": 1, "popularity": 0.0},
         {"decay": 0.6, "ahead_decay": 0.8, "backwards": 0.3, "popularity": 0.2, "origin": 0.4},
         {"decay": 0.6, "ahead_decay": 0.8, "popularity": 0.0, "basket": 0.5, "back_off": 0.5},
