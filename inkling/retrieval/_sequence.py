@@ -5,6 +5,7 @@ Training needs torch. Answering does not: the network is ONNX, run by onnxruntim
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -33,7 +34,7 @@ _TEXT_SHARE = 0.7  # as in training/nets/table.py, which needs torch; a test hol
 WEIGHTS = "weights."
 
 
-class SequenceModel:
+class SequenceModel(ABC):
     """The part that all sequence models share; what differs is the network (``body``) and its task (``batch``).
 
     Scores are exp(logit - the person's largest logit), so the favourite has 1: softmax probabilities over their best.
@@ -62,9 +63,9 @@ class SequenceModel:
         self._earlier: tuple[Mapping[str, Array], Sequence[str]] | None = None
         self._take({"ids": np.zeros((0, self.config.dim), dtype=np.float16), "known": np.zeros(0, dtype=np.bool_)})
 
+    @abstractmethod
     def body(self) -> Any:
         """Return the untrained network (a torch module with ``last``); imports torch."""
-        raise TypeError(f"{type(self).__name__} names no network")
 
     def batch(self, sequences: Any, index: I64, rng: np.random.Generator) -> Any:
         """Return a packed batch of the sequences ``index``: by default each event predicts the one after it."""
@@ -214,11 +215,11 @@ class SequenceModel:
         if not self._known[:width].any():
             return out
         np.matmul(vectors, self._items[:width].T, out=out[:, :width])
-        known = out[:, :width]
-        known[:, ~self._known[:width]] = -np.inf
+        known, absent = out[:, :width], np.flatnonzero(~self._known[:width])
+        known[:, absent] = -np.inf
         known -= known.max(axis=1, keepdims=True)
         np.exp(np.maximum(known, _FLOOR, out=known), out=known)
-        known[:, ~self._known[:width]] = 0.0
+        known[:, absent] = 0.0
         out[~says] = 0.0
         return out
 
@@ -228,12 +229,13 @@ class SequenceModel:
 
     def similar(self, item_rows: I32, k: int) -> Candidates:
         """Return the k items whose vectors point the way of each item's most."""
-        return gather([self._similar(int(row), k) for row in item_rows], source=self.name)
+        unit = self._items if self.config.compare == "cosine" else normalize_rows(self._items)
+        return gather([self._similar(unit, int(row), k) for row in item_rows], source=self.name)
 
-    def _similar(self, row: int, k: int) -> tuple[I32, F32]:
+    def _similar(self, unit: F32, row: int, k: int) -> tuple[I32, F32]:
         if not 0 <= row < len(self._known) or not self._known[row]:
             return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-        near = normalize_rows(self._items) @ normalize_rows(self._items[row : row + 1])[0]
+        near = unit @ unit[row]
         mask = self._known & (near > 0)
         mask[row] = False
         return topk(near, k, mask=mask)

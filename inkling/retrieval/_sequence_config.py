@@ -58,7 +58,7 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     bf16: bool = False
     """Compute in bfloat16 while training: for processors that have it."""
     batch_tokens: One = 1750
-    """Events in a batch."""
+    """Events in a batch; a twentieth of the number of items where that is more."""
     epochs: One = 8
     """Passes over the events at most."""
     patience: Count = 3

@@ -24,7 +24,8 @@ from inkling.training.loop import Around, Plan, Trained, seeded, train
 from inkling.training.nets.sequence import SequenceNet, Served
 from inkling.training.nets.table import ItemTable
 from inkling.training.optim import Optim
-from inkling.training.samplers import Popularity, Uniform
+from inkling.training.parallel import world
+from inkling.training.samplers import Popularity
 from inkling.training.sequences import Batch, Epoch, Sequences, parts
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ Earlier = tuple[Mapping[str, Array], I32]  # its state, and each item's row in i
 WEIGHTS = "weights."
 _STD = 0.02
 _FEWEST = 20  # people without whom a validation says nothing
+# A step costs what its events cost, and once the catalogue (gradients, moments): the second shall not be most of it.
+_ITEMS_PER_TOKEN = 20
 
 
 def fit_sequences(
@@ -45,7 +48,7 @@ def fit_sequences(
     texts: F32 | None,
     earlier: Earlier | None,
 ) -> dict[str, Array]:
-    """Return the state of a fitted sequence model.
+    """Return the state of a fitted sequence model. Under torchrun, processes share each batch and all return the same.
 
     Raises:
         DataError: Nobody has two events in a row.
@@ -57,11 +60,12 @@ def fit_sequences(
     counts = np.bincount(events.item_rows, minlength=data.n_items)
     held = _held_out(everyone, model.config, run.rng(model.name, "validation"))
     learned = _without_last(everyone, held)
-    with seeded(run, model.name, "start"):
+    with world() as place, seeded(run, model.name, "start"):
         # What is held out is not known to where items begin either, or the validation would praise what it saw.
         net = _network(model, learned, (data.n_items, model.config.dim), texts, run, earlier).to(run.device)
+        place.same_start(net)
         groups = _groups(net, model.config.weight_decay)
-        around = Around(watch=model.watch or run.watch, stage=model.name, groups=groups)
+        around = Around(watch=model.watch or run.watch, stage=model.name, groups=groups, world=place)
         if len(held):
             drop = data.scenario.seen == "drop"
             measure = Validation(net, everyone, held, counts > 0, model.config.length - model.room, drop=drop)
@@ -173,32 +177,39 @@ def _pass(lesson: _Lesson, learned: Sequences, wanted: Plan, around: Around) -> 
     config: SequenceConfig = model.config
     cut = learned.windows(config.length) if config.windows == "all" else learned.last(config.length)
     sequences = cut.longer(model.shortest - 1)
+    n_tokens = max(config.batch_tokens, lesson.net.table.ids.shape[0] // _ITEMS_PER_TOKEN)
 
     def batches(epoch: int) -> Epoch:
         rng = run.rng(model.name, around.stage, str(epoch))
-        groups = parts(sequences, config.batch_tokens, rng)
-        return Epoch(groups, lambda index: model.batch(sequences, index, rng).to(run.device))
+        mine = [around.world.mine(group) for group in parts(sequences, n_tokens, rng)]
+        together = around.world.size > 1
+        return Epoch(mine, lambda index: model.batch(sequences, index, rng).to(run.device), all_of_them=together)
 
-    return train(lesson.net, batches, lesson.loss, wanted, run, around)
+    def loss(batch: Batch) -> Tensor:
+        return lesson.loss(batch) if len(batch) else lesson.net.table.ids.sum() * 0.0
+
+    return train(lesson.net, batches, loss, wanted, run, around)
 
 
 def objective(net: SequenceNet, config: SequenceConfig, counts: I64) -> Callable[[Batch], Tensor]:
-    """Return the loss of a batch."""
-    if config.loss == "softmax":
-        return lambda batch: losses.softmax(net(batch), net.items(), batch.targets, bf16=config.bf16)
+    """Return the loss of a batch; what never happened is no negative, or new items would be learned away."""
     device = str(net.table.ids.device)
-    sampler = (
-        Popularity(torch.from_numpy(counts).to(device), alpha=config.popularity)
-        if config.popularity > 0
-        else Uniform(len(counts), device=device)
-    )
-    beta = losses.gbce_beta(config.negatives, len(counts), t=config.calibration) if config.loss == "gbce" else 1.0
+    if config.loss == "softmax":
+        happened = torch.from_numpy(np.flatnonzero(counts)).to(device)
+        place = torch.from_numpy(np.cumsum(counts > 0) - 1).to(device)
+        return lambda batch: losses.softmax(net(batch), net.items(happened), place[batch.targets], bf16=config.bf16)
+    sampler = Popularity(torch.from_numpy(counts).to(device), alpha=config.popularity)
+    n_happened = int((counts > 0).sum())
+    beta = losses.gbce_beta(config.negatives, n_happened, t=config.calibration) if config.loss == "gbce" else 1.0
 
     def sampled(batch: Batch) -> Tensor:
         drawn, log_q = sampler.draw((config.negatives,), torch.default_generator)
-        people = net(batch)
-        positive = (people * net.items(batch.targets)).sum(dim=-1)
-        negative = people @ net.items(drawn).T
+        # Looked up together, for each look-up's gradient is as large as the catalogue.
+        rows = torch.cat([batch.items.flatten(), batch.targets, drawn])
+        read, right, wrong = net.items(rows).split([batch.items.numel(), len(batch.targets), len(drawn)])
+        people = net(batch, read.view(*batch.items.shape, -1))
+        positive = (people * right).sum(dim=-1)
+        negative = people @ wrong.T
         hits = batch.targets[:, None] == drawn
         if config.loss == "sampled":
             return losses.sampled_softmax(

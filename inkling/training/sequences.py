@@ -161,15 +161,19 @@ def hidden_items(sequences: Sequences, index: I64, *, share: float, last: float,
 class Epoch:
     """The batches of one pass, made when they are come to, so that one is in memory at a time."""
 
-    def __init__(self, groups: list[I64], make: Callable[[I64], Batch]) -> None:
-        """Take the sequences' numbers of each batch (see :func:`parts`), and what makes a batch of them."""
-        self._groups, self._make = groups, make
+    def __init__(self, groups: list[I64], make: Callable[[I64], Batch], *, all_of_them: bool = False) -> None:
+        """Take the sequences' numbers of each batch (see :func:`parts`), and what makes a batch of them.
+
+        Batches that predict nothing are left out, but for ``all_of_them``: processes that train together take as many
+        steps each.
+        """
+        self._groups, self._make, self._all = groups, make, all_of_them
 
     def __len__(self) -> int:
         return len(self._groups)
 
     def __iter__(self) -> Iterator[Batch]:
-        return (batch for batch in map(self._make, self._groups) if len(batch))
+        return (batch for batch in map(self._make, self._groups) if len(batch) or self._all)
 
 
 def _lay(sequences: Sequences, index: I64, *, packed: bool) -> tuple[I64, I64, tuple[I64, I64, I64], I64]:

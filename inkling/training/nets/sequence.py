@@ -26,9 +26,10 @@ class SequenceNet(nn.Module):
         self.table, self.body = table, body
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale))) if cosine else None
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return people's vectors (M, d) at the batch's places."""
-        hidden = self.body(self.read(self.items(batch.items)), batch.layout, batch.masked)
+    def forward(self, batch: Batch, vectors: Tensor | None = None) -> Tensor:
+        """Return people's vectors (M, d) at the batch's places; ``vectors`` (R, W, d) are its items', where at hand."""
+        given = self.items(batch.items) if vectors is None else vectors
+        hidden = self.body(self.read(given), batch.layout, batch.masked)
         return self.person(hidden.flatten(0, 1)[batch.places])
 
     def read(self, vectors: Tensor) -> Tensor:
