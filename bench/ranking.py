@@ -29,7 +29,9 @@ from inkling.core.jagged import Jagged
 from inkling.core.query import History, Query
 from inkling.core.run import Run
 from inkling.datasets import load, load_tables
-from inkling.metrics import auc, logloss, rmse
+from inkling.metrics.auc import auc
+from inkling.metrics.logloss import logloss
+from inkling.metrics.rmse import rmse
 from inkling.ranking import build, propensities, propensities_of_random
 from inkling.ranking.base import RankingSet
 

@@ -202,7 +202,7 @@ def _learning(name: str) -> Any:
 
 
 def _parted(data: RankingSet, rng: np.random.Generator, *, whole: bool) -> tuple[RankingSet, RankingSet | None]:
-    """Return the people to learn from and those held out; ``whole`` lists tell of people who took some and left some."""
+    """Return the people to learn from and those held out; ``whole`` lists need some taken and some left."""
     able = people_with_both(data) if whole else np.arange(len(data.candidates))
     if len(able) < _LEAST_PEOPLE or len(data.query) != len(data.candidates):
         return data, None

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkling.core.arrays import F32, I64
+from inkling.core.arrays import F32, F64, I64
 from inkling.core.run import Run
 from inkling.ranking._inputs import Inputs
+from inkling.ranking._position import propensities_of_random
 from inkling.training.loop import Around, Plan
 from inkling.training.loop import train as train_loop
 from inkling.training.optim import Optim
@@ -22,6 +23,7 @@ Forward = Callable[[Any, Mapping[str, Any], Inputs, Callable[[Any], Any]], Any]
 
 _UNKNOWN = 0.05  # share of candidates whose id is hidden in training, so that it is learned what to do without one
 _LEAST_STEPS, _LEAST_BATCH = 30, 128  # few examples are cut into smaller batches than was said
+_FAST = 20.0  # a place is one number and has far to go: it moves so many times faster than a weight
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,18 @@ class Lesson:
 
 
 class Net(nn.Module):
-    """A formula over named parameters, and the tower of places beside it."""
+    """A formula over named parameters, and the tower of places beside it, which starts at ``places`` (P,)."""
 
-    def __init__(self, forward: Forward, start: Mapping[str, F32], *, dropout: float, places: int) -> None:
+    def __init__(
+        self, forward: Forward, start: Mapping[str, F32], *, dropout: float, places: F64 | None = None
+    ) -> None:
         super().__init__()
         self.formula, self.share = forward, dropout
         self.p = nn.ParameterDict({_key(name): nn.Parameter(torch.tensor(value)) for name, value in start.items()})
-        self.places = nn.Parameter(torch.full((places,), 2.0)) if places > 1 else None
+        self.places: nn.Parameter | None = None
+        if places is not None:
+            likely = np.clip(places, 0.02, 0.98)
+            self.places = nn.Parameter(torch.tensor(np.log(likely / (1 - likely)) / _FAST, dtype=torch.float32))
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits (N,) or (N, tasks)."""
@@ -82,7 +89,7 @@ class Net(nn.Module):
         """Return the log of how likely each place (N,) is looked at; the first always is, as is one not known."""
         if self.places is None or positions is None:
             return None
-        logs = functional.logsigmoid(self.places)
+        logs = functional.logsigmoid(_FAST * self.places)
         inside = (positions > 0) & (positions < len(logs))
         return torch.where(inside, logs[positions.clamp(0, len(logs) - 1)], torch.zeros_like(logs[:1]))
 
@@ -107,7 +114,7 @@ def train(
         name: The model's name.
     """
     first, *held = [Lesson.of(one, run.device) for one in lessons]
-    places = 0 if first.positions is None else int(first.positions.max()) + 1
+    places = _rates(lessons[0])
     net = Net(forward, start, dropout=plan["dropout"], places=places).to(run.device)
     loss = LOSSES[plan["loss"]]
     whole, size = plan["loss"] == "listwise", min(plan["batch"], max(len(first) // _LEAST_STEPS, _LEAST_BATCH))
@@ -186,6 +193,14 @@ def _shuffled(lesson: Lesson, size: int, rng: np.random.Generator, *, whole: boo
 def _in_order(lesson: Lesson, size: int) -> Iterator[Lesson]:
     for rows in _shuffled(lesson, size, np.random.default_rng(0), whole=True):
         yield lesson.rows(rows)
+
+
+def _rates(lesson: Mapping[str, Any]) -> F64 | None:
+    """Return how often each place is clicked relative to the first, where the tower starts; None without places."""
+    if lesson["positions"] is None:
+        return None
+    labels = lesson["labels"]
+    return propensities_of_random(labels if labels.ndim == 1 else labels[:, 0], lesson["positions"])
 
 
 def _key(name: str) -> str:

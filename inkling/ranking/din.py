@@ -73,8 +73,10 @@ def interest(xp: Any, p: Parameters, item: Any, inputs: Inputs) -> Any:
         return item * 0
     told = had @ p["near.had"] + inputs.ages[:, :, None] * p["near.age"] + p["near.b"]
     if len(had) == 1:
-        # One person: the products of candidate and past item need no copy of the history for each candidate.
-        both = (item @ p["near.item"])[:, None, :] + told + xp.einsum("nk,lk,ka->nla", item, had[0], p["near.both"])
+        # One person: past items go into the weights, so that one product with the candidates holds all pairs.
+        wide = p["near.b"].shape[0]
+        past = (had[0][:, :, None] * p["near.both"]).swapaxes(0, 1).reshape(had.shape[2], -1)  # (k, L a)
+        both = (item @ past).reshape(len(item), -1, wide) + (item @ p["near.item"])[:, None, :] + told
         weights = (both.clip(0) @ p["near.out"] + p["near.end"]) * (inputs.history > 0)
         return weights @ had[0]
     own = had[inputs.people]
