@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from inkling.core.arrays import F32, F64, I32, I64
+from inkling.core.arrays import F32, F64, I32, I64, Array
 from inkling.retrieval._matrix import Sparse
 
 Solver = Literal["cg", "exact"]
@@ -101,7 +101,7 @@ def spectrum(fixed: F32, others: F32, workers: Workers) -> F64:
     """Turn both sides into the eigenvectors of the fixed side's Gram matrix, in place; return its eigenvalues (d,)."""
     chunks = [fixed[start : start + _CHUNK_ROWS] for start in range(0, len(fixed), _CHUNK_ROWS)]
     gram = np.zeros((fixed.shape[1],) * 2)
-    for part in workers.each(lambda chunk: chunk.T @ chunk, chunks):  # type: ignore[attr-defined]
+    for part in workers.each(lambda chunk: chunk.T @ chunk, chunks):
         gram += np.asarray(part)
     values, vectors = np.linalg.eigh(gram)
     turn = vectors.astype(np.float32)
@@ -110,8 +110,8 @@ def spectrum(fixed: F32, others: F32, workers: Workers) -> F64:
     def turned(chunk: F32) -> None:
         chunk[:] = chunk @ turn
 
-    workers.each(turned, chunks)  # type: ignore[arg-type]
-    return np.maximum(values, 0.0)
+    workers.each(turned, chunks)
+    return np.asarray(np.maximum(values, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,12 @@ class Halfstep:
             wanted = extra + (block.amounts > 0)
             target[block.rows] = solve(held, extra, wanted, diagonal + block.l2[:, None], target[block.rows])
 
-        workers.each(work, blocks)  # type: ignore[arg-type]
+        workers.each(work, blocks)
 
     def _descend(self, held: F32, extra: F32, wanted: F32, diagonal: F32, x: F32) -> F32:
         """Return x (B, d), overwritten, after some steps of preconditioned conjugate gradient, all rows at once."""
         residual = _back(held, wanted - extra * _along(held, x)) - diagonal * x
-        ahead = residual / diagonal
+        ahead: Array = residual / diagonal
         direction, size = ahead, _dots(residual, ahead)
         for _ in range(self.steps):
             image = _back(held, extra * _along(held, direction)) + diagonal * direction
@@ -172,7 +172,7 @@ def _gather(table: F32, rows: I32) -> F32:
     return np.take(table, rows, axis=0, out=out, mode="clip")
 
 
-def _along(held: F32, x: F32) -> F32:
+def _along(held: F32, x: Array) -> F32:
     """Return (B, n): the inner products of each row's factors (B, n, d) with its vector (B, d)."""
     return np.asarray(np.matmul(held, x[:, :, None])[:, :, 0])
 
@@ -182,5 +182,5 @@ def _back(held: F32, weights: F32) -> F32:
     return np.asarray(np.matmul(weights[:, None, :], held)[:, 0])
 
 
-def _dots(left: F32, right: F32) -> F32:
-    return np.einsum("bd,bd->b", left, right)[:, None]
+def _dots(left: Array, right: Array) -> Array:
+    return np.asarray(np.einsum("bd,bd->b", left, right)[:, None])
