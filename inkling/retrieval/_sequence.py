@@ -41,7 +41,7 @@ class SequenceModel(ABC):
     People without a usable event have no scores. Times reach the network in seconds where they are real, else as 0.
     """
 
-    name: ClassVar[str]
+    name: str
     Config: ClassVar[type[SequenceConfig]]
     shortest: ClassVar[int] = 2  # sequences of fewer events teach nothing
     room: ClassVar[int] = 0  # so many of ``length`` places are no events when it is asked
@@ -242,7 +242,7 @@ class SequenceModel(ABC):
 
     def state(self) -> Mapping[str, Array]:
         """Return the network as ONNX, the items' vectors in half precision, and the weights to start again from."""
-        texts = {} if self._said is None else {"said": self._said, "mean": self._mean}
+        texts: dict[str, Array] = {} if self._said is None else {"said": self._said, "mean": self._mean}
         graph = np.frombuffer(self._graph, dtype=np.uint8)
         return {
             "graph": graph, "ids": self._ids, "known": self._known, "timed": np.array([self._timed]),

@@ -111,7 +111,7 @@ def _network(
     anchors, fixed = _anchors(table, shape, earlier)
     with torch.no_grad():
         # In the earlier model's space, where texts and common items say what that is.
-        table.ids += torch.from_numpy(turned_onto(near, anchors))
+        table.ids.add_(torch.from_numpy(turned_onto(near, anchors)))
         table.ids[torch.from_numpy(fixed)] = torch.from_numpy(anchors[fixed])
     return net
 
@@ -206,7 +206,7 @@ def objective(net: SequenceNet, config: SequenceConfig, counts: I64) -> Callable
         drawn, log_q = sampler.draw((config.negatives,), torch.default_generator)
         # Looked up together, for each look-up's gradient is as large as the catalogue.
         rows = torch.cat([batch.items.flatten(), batch.targets, drawn])
-        read, right, wrong = net.items(rows).split([batch.items.numel(), len(batch.targets), len(drawn)])
+        read, right, wrong = torch.split(net.items(rows), [batch.items.numel(), len(batch.targets), len(drawn)])
         people = net(batch, read.view(*batch.items.shape, -1))
         positive = (people * right).sum(dim=-1)
         negative = people @ wrong.T

@@ -35,7 +35,8 @@ def near_start(sequences: Sequences, shape: tuple[int, int], rng: np.random.Gene
     out = np.zeros((n_items, dim), dtype=np.float32)
     out[:, : vectors.shape[1]] = vectors
     lengths = np.linalg.norm(out, axis=1)
-    return out / (lengths[lengths > 0].mean() if (lengths > 0).any() else 1.0)
+    mean = lengths[lengths > 0].mean() if (lengths > 0).any() else 1.0
+    return (out / mean).astype(np.float32)
 
 
 def _co_occurrences(sequences: Sequences, n_items: int) -> csr_array:
@@ -87,4 +88,5 @@ def turned_onto(vectors: F32, anchors: F32) -> F32:
     if not there.any():
         return vectors
     left, _, right = np.linalg.svd(vectors[there].T.astype(np.float64) @ anchors[there])
-    return (vectors @ (left @ right)).astype(np.float32)
+    turned: F32 = (vectors @ (left @ right)).astype(np.float32)
+    return turned

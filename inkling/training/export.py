@@ -45,7 +45,7 @@ def to_onnx(
         torch.onnx.export(
             module,
             tuple(inputs.values()),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # a file-like object is taken too, the stub knows paths only
             input_names=list(inputs),
             output_names=list(outputs),
             dynamic_axes={name: dict(axes) for name, axes in free.items()},

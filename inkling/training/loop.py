@@ -125,7 +125,7 @@ class _Loop:
 
     def __init__(self, model: nn.Module, plan: Plan, around: Around, run: Run) -> None:
         self.model, self.plan, self.around, self.run = model, plan, around, run
-        parameters = list(around.groups) or [p for p in model.parameters() if p.requires_grad]
+        parameters: list[Any] = list(around.groups) or [p for p in model.parameters() if p.requires_grad]
         self.optimizer = optimizer(parameters, plan.optim)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.factor = schedule(plan.shape, warmup=plan.warmup)

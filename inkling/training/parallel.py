@@ -40,7 +40,8 @@ class World:
         whole = torch.cat([flat * n, flat.new_tensor([n])])
         distributed.all_reduce(whole)
         mean = whole[:-1] / whole[-1].clamp_min(1.0)
-        for parameter, grad in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
+        sizes = [p.numel() for p in parameters]
+        for parameter, grad in zip(parameters, torch.split(mean, sizes), strict=True):
             parameter.grad = grad.view_as(parameter).clone()
 
     def any(self, *, mine: bool) -> bool:

@@ -96,9 +96,14 @@ class Batch:
 
     def to(self, device: str) -> Batch:
         """Return the batch on a device."""
-        layout = Layout(*(part.to(device) for part in (self.layout.segments, self.layout.positions, self.layout.times)))
-        masked = None if self.masked is None else self.masked.to(device)
-        return Batch(layout, *(part.to(device) for part in (self.items, self.places, self.targets)), masked)
+        laid = self.layout
+        return Batch(
+            Layout(laid.segments.to(device), laid.positions.to(device), laid.times.to(device)),
+            self.items.to(device),
+            self.places.to(device),
+            self.targets.to(device),
+            None if self.masked is None else self.masked.to(device),
+        )
 
 
 def pack(lengths: I64, width: int) -> tuple[I64, I64]:

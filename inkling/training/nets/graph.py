@@ -47,7 +47,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, dense: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
         ctx.transposed = transposed
-        return torch.sparse.mm(matrix, dense)
+        product: Tensor = torch.sparse.mm(matrix, dense)
+        return product
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
@@ -76,7 +77,8 @@ class LightGraph(nn.Module):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the final vectors of people (U, d) and items (n, d)."""
-        now, total = self.items, self.items
+        now: Tensor = self.items
+        total: Tensor = self.items
         for _ in range(self.steps):
             now = self.edges.to_items(self.edges.to_people(now))
             total = total + now

@@ -67,7 +67,7 @@ class TwoTower(nn.Module):
         own = functional.embedding(rows, self.ids)
         if self.training and self.forget > 0:
             own = own * (torch.rand((len(rows), 1), device=own.device) >= self.forget)
-        whole = own + self._bag(self.item_words[rows])  # type: ignore[index, has-type]
+        whole = own + self._bag(self.item_words[rows])  # type: ignore[index]
         if self.project is not None and self.texts is not None:
             whole = whole + self.project(self.texts[rows])
         vectors: Tensor = self.item(whole)
@@ -87,7 +87,7 @@ class TwoTower(nn.Module):
         weights = there * torch.exp(self.recency)[None, :]
         weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-12)
         pooled = torch.einsum("bl,bld->bd", weights, vectors)
-        found: Tensor = self.person(self.start + pooled + self._bag(self.people_words[rows]))  # type: ignore[index, has-type]
+        found: Tensor = self.person(self.start + pooled + self._bag(self.people_words[rows]))  # type: ignore[index]
         return found
 
     def logits(self, histories: Tensor, people: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
