@@ -180,13 +180,17 @@ def joined(queries: Sequence[Query]) -> Query:
     """
     if len(queries) == 1:
         return queries[0]
-    histories = [query.history for query in queries]
-    starts = np.cumsum([0, *(len(history.item_rows) for history in histories)])
-    columns = ("item_rows", "ts", "weights", "events", "values", "session_rows")
+    parts = [query.history for query in queries]
+    starts = np.cumsum([0, *(len(part.item_rows) for part in parts)])
     return Query(
         history=History(
-            np.concatenate([[0], *(one.offsets[1:] + at for one, at in zip(histories, starts, strict=False))]),
-            *(np.concatenate([getattr(history, name) for history in histories]) for name in columns),
+            np.concatenate([[0], *(part.offsets[1:] + at for part, at in zip(parts, starts, strict=False))]),
+            np.concatenate([part.item_rows for part in parts]),
+            np.concatenate([part.ts for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+            np.concatenate([part.events for part in parts]),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.session_rows for part in parts]),
         ),
         now=np.concatenate([query.now for query in queries]),
         n_items=max(query.n_items for query in queries),
