@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LEAST, _MOST = 3, 500  # people with fewer items cannot be told from anybody; more are no made-up person's
 
+_FEW = 0.1  # added to counts of pairs: small, since in sparse data a single meeting tells much
+
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
@@ -38,34 +40,33 @@ class Suspicion:
 
 
 def suspicion(
-    user_rows: I32, item_rows: I32, *, strange: float = 0.2, sure: float = 4.0, at_least: int = 3
+    user_rows: I32, item_rows: I32, *, strange: float = 0.5, sure: float = 4.0, at_least: int = 3
 ) -> Suspicion:
     """Judge profiles, as N positive events in rows: strange by themselves, and gathered around an item.
 
     Made-up people must take the item that they push, and fill the rest of their profile with what they do not know to
-    belong together. So (1) a profile is strange where its items hardly ever come together in others' profiles; (2) an
-    item is pushed where its takers are strange far more often than everybody (target item analysis, as in RD-TIA, Zhou
-    et al. 2014; PCA over people, Mehta and Nejdl 2009, needs the number of attackers, this does not). Only a profile
-    that is both counts as made up: one that is merely unusual stays.
+    belong together. So (1) a profile is the stranger, the less its items come together in other people's; (2) an item
+    is pushed where its takers are, without it, stranger than people are, beyond chance (target item analysis, as in
+    RD-TIA, Zhou et al. 2014; PCA over people, Mehta and Nejdl 2009, needs the number of attackers, this does not). Only
+    a strange profile with a pushed item counts as made up: one that is merely unusual stays.
 
     Args:
         user_rows: (N,) who took something.
         item_rows: (N,) what they took.
         strange: Share of people with the least coherent profiles who may be suspects.
-        sure: Standard deviations by which an item's strange takers must exceed what chance brings.
-        at_least: Strange takers that an item must have to be looked at.
+        sure: Standard errors by which an item's takers must be stranger than everybody.
+        at_least: Takers that an item must have to be looked at.
     """
     matrix, people = _matrix(user_rows, item_rows)
     if not len(people):
         return Suspicion(people, np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
-    coherence = _coherence(matrix)
-    odd = coherence <= np.quantile(coherence, strange)
-    takers, odd_takers = _sums(matrix), _sums(matrix[odd])
-    expected = takers * odd.mean()
-    spread = np.sqrt(np.maximum(expected * (1 - odd.mean()), 1e-12))
-    pushed = np.flatnonzero((odd_takers >= at_least) & (odd_takers - expected > sure * spread))
+    coherence, without = _coherence(matrix)
+    takers = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    rest = np.bincount(matrix.indices, without, matrix.shape[1]) / np.maximum(takers, 1)
+    error = max(float(without.std()), 1e-12) / np.sqrt(np.maximum(takers, 1))
+    pushed = np.flatnonzero((takers >= at_least) & (rest < without.mean() - sure * error))
     holds = np.asarray(matrix[:, pushed].sum(axis=1)).ravel() > 0
-    return Suspicion(people, coherence, pushed, odd & holds)
+    return Suspicion(people, coherence, pushed, holds & (coherence <= np.quantile(coherence, strange)))
 
 
 def without_made_up(data: Dataset, **how: Any) -> Dataset:
@@ -97,19 +98,22 @@ def _matrix(user_rows: I32, item_rows: I32) -> tuple[sparse.csr_array, I32]:
     return sparse.csr_array((cells, (at, items[judged])), shape=(len(people), n_items)), people.astype(np.int32)
 
 
-def _sums(matrix: sparse.csr_array) -> F64:
-    return np.asarray(matrix.sum(axis=0), dtype=np.float64).ravel()
+def _coherence(matrix: sparse.csr_array) -> tuple[F64, F64]:
+    """Return the mean lift over pairs of a profile's items (P,), and of the rest of it without each item (cells,).
 
-
-def _coherence(matrix: sparse.csr_array) -> F64:
-    """Return (P,) the mean over pairs of a profile's items of log((1 + together) / (1 + expected)), without itself."""
+    A pair's lift is log((together + 0.1) / (expected + 0.1)), counted in everybody else's profiles.
+    """
     together = (matrix.T @ matrix).tocsr()
-    counts, n = _sums(matrix), matrix.shape[0]
-    out = np.zeros(n)
+    counts, n = np.bincount(matrix.indices, minlength=matrix.shape[1]), matrix.shape[0]
+    out, without = np.zeros(n), np.zeros(len(matrix.indices))
     for person in range(n):
-        items = matrix.indices[matrix.indptr[person] : matrix.indptr[person + 1]]
+        own = slice(int(matrix.indptr[person]), int(matrix.indptr[person + 1]))
+        items = matrix.indices[own]
         both = together[items][:, items].toarray() - 1.0
         expected = np.outer(counts[items] - 1, counts[items] - 1) / n
-        lift = np.log1p(both) - np.log1p(expected)
-        out[person] = (lift.sum() - np.trace(lift)) / (len(items) * (len(items) - 1))
-    return out
+        lift = np.log(both + _FEW) - np.log(expected + _FEW)
+        np.fill_diagonal(lift, 0.0)
+        whole, size = lift.sum(), len(items)
+        out[person] = whole / (size * (size - 1))
+        without[own] = (whole - 2 * lift.sum(axis=1)) / ((size - 1) * (size - 2))
+    return out, without

@@ -53,7 +53,7 @@ def test_coherence_is_the_mean_lift_of_pairs_as_others_have_them():
                 if a != b:
                     both = sum({a, b} <= one for one in rest)
                     count_a, count_b = (sum(item in one for one in rest) for item in (a, b))
-                    lifts.append(np.log1p(both) - np.log1p(count_a * count_b / 4))
+                    lifts.append(np.log(both + 0.1) - np.log(count_a * count_b / 4 + 0.1))
         return np.mean(lifts)
 
     assert found.coherence.tolist() == pytest.approx([slow(person) for person in range(4)])
