@@ -67,4 +67,5 @@ def _tenths(column: pl.Series) -> list[int]:
     if not told.any():
         return [-1] * len(values)
     edges = np.unique(np.quantile(values[told], np.linspace(0, 1, _EDGES + 2)[1:-1]))
-    return np.where(told, np.searchsorted(edges, np.where(told, values, 0.0), side="right"), -1).tolist()
+    buckets = np.searchsorted(edges, np.where(told, values, 0.0), side="right")
+    return [int(bucket) if there else -1 for bucket, there in zip(buckets, told, strict=True)]

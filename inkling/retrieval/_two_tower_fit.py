@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,15 +47,17 @@ class Epoch:
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __getitem__(self, place: int) -> Batch:
-        index = self.groups[place]
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self._batch, self.groups)
+
+    def _batch(self, index: I64) -> Batch:
         histories = torch.from_numpy(self.windows.histories(index).astype(np.int64))
         people = torch.from_numpy(self.windows.people[index].astype(np.int64))
         targets = torch.from_numpy(self.windows.items[index].astype(np.int64))
         return Batch(histories.to(self.device), people.to(self.device), targets.to(self.device))
 
 
-def epochs(windows: Windows, batch: int, run: Run, name: str) -> object:
+def epochs(windows: Windows, batch: int, run: Run, name: str) -> Callable[[int], Epoch]:
     """Return what gives the batches of an epoch, in an order of its own."""
 
     def epoch(number: int) -> Epoch:
@@ -76,7 +79,8 @@ def fit_towers(
         config: How to train.
         run: Seed, threads, device, progress.
     """
-    known = Known(*map(torch.from_numpy, words), config.buckets, None if texts is None else torch.from_numpy(texts))
+    items, people = (torch.from_numpy(table) for table in words)
+    known = Known(items, people, config.buckets, None if texts is None else torch.from_numpy(texts))
     shape = (len(words[0]), config.dim)
     with seeded(run, "two_tower", "start"):
         start = torch.randn(shape) / math.sqrt(config.dim)
