@@ -7,7 +7,7 @@ is put into a training part; who is asked, and what would have been right, stays
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -178,7 +178,8 @@ def _mixed(data: Dataset, user_rows: I32, item_rows: I32, ts: I64) -> Dataset:
         name: np.concatenate([codes, np.full(n, -1, dtype=codes.dtype)])[order]
         for name, codes in events.context.items()
     }
-    mixed = replace(events, **{name: column[order] for name, column in columns.items()}, context=context)
+    ordered: dict[str, Any] = {name: column[order] for name, column in columns.items()}
+    mixed = replace(events, **ordered, context=context)
     return replace(data, interactions=mixed, fingerprint="")
 
 

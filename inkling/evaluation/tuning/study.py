@@ -168,7 +168,7 @@ class ModelStudy:
     @property
     def seconds(self) -> float:
         """Return what all trials took."""
-        return sum(trial.user_attrs.get("seconds", 0.0) for trial in self._trials())
+        return sum(float(trial.user_attrs.get("seconds", 0.0)) for trial in self._trials())
 
     @property
     def exhausted(self) -> bool:
