@@ -6,7 +6,7 @@ Two sets. ``movielens-small``: a rating of 3.5 or more counts as a click; of eac
 liked and how often rated item and person were in those histories. ``rating`` predicts the values themselves.
 ``open-bandit``: what was shown and clicked on a shop's front page; learned from the logs of the shop's own policy,
 asked about the logs of the random one, where places are drawn. It holds so few clicks that the errors are wide; they
-are printed. ``linear`` and ``gbdt`` read the columns; ``deepfm``, ``dcn`` and ``din`` ids, histories, context too.
+are printed. ``linear`` and ``gbdt`` read columns, ``dcn`` context too, ``deepfm`` and ``din`` also ids and histories.
 """
 
 from __future__ import annotations

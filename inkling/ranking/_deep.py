@@ -36,7 +36,7 @@ _HELD_OUT = 0.15
 
 DEEP_SPACE: Space = {
     "learning_rate": Real(3e-4, 1e-2, log=True),
-    "weight_decay": Real(1e-4, 1.0, log=True),
+    "weight_decay": Real(0.03, 30.0, log=True),
     "dropout": Real(0.0, 0.5),
     "item_dim": Choice((0, 4, 8, 16)),
     "hidden": Choice(((32,), (64, 32), (128, 64))),
@@ -67,7 +67,7 @@ class DeepConfig(Config, frozen=True, kw_only=True):
     """Candidates in a step, about; listwise, a person is never split."""
     learning_rate: Positive = 3e-3
     """Step size of AdamW."""
-    weight_decay: NotNegative = 0.1
+    weight_decay: NotNegative = 3.0
     """Decoupled decay of all weights (AdamW)."""
     left_each: Whole0 = 50
     """So many of the items that a person left are learned from, drawn at random; 0 takes all."""

@@ -143,7 +143,8 @@ def listwise(net: Net, batch: Lesson) -> Tensor:
     top = torch.full((n,), -torch.inf, device=logits.device).scatter_reduce(0, lists, logits.detach(), "amax")
     whole = torch.zeros(n, device=logits.device).index_add(0, lists, (logits - top[lists]).exp()).log() + top
     taken = batch.labels * batch.weights
-    return ((whole[lists] - logits) * taken).sum() / taken.sum().clamp_min(1e-6)
+    loss: Tensor = ((whole[lists] - logits) * taken).sum() / taken.sum().clamp_min(1e-6)
+    return loss
 
 
 def pointwise(net: Net, batch: Lesson) -> Tensor:

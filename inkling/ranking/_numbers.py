@@ -34,7 +34,8 @@ class Numbers:
     @classmethod
     def learn(cls, items: Candidates, names: Sequence[str], how: Treatment) -> Self:
         """Return how to read the columns of ``names``; those that never change are left out."""
-        kept, logged, mean, scale, edges, gaps = [], [], [], [], [], []
+        kept: list[str] = []
+        logged, mean, scale, edges, gaps = [], [], [], [], []
         for name in names:
             column = np.asarray(items.fields[name], dtype=np.float64)
             known = column[np.isfinite(column)]

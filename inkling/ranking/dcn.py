@@ -18,6 +18,8 @@ from inkling.ranking._layers import averaged, climb, layer, stack, vectors
 class DcnConfig(DeepConfig, frozen=True, kw_only=True):
     """Settings of ``dcn``."""
 
+    item_dim: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Size of an item's vector; 0 reads neither ids nor what the person had."""
     crosses: Annotated[int, msgspec.Meta(ge=1)] = 2
     """Layers of crossing: features meet up to this degree, plus one."""
     rank: Annotated[int, msgspec.Meta(ge=0)] = 32
@@ -32,7 +34,7 @@ class Dcn(Deep):
 
     name = "dcn"
     Config = DcnConfig
-    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"item_dim": 0}, {"loss": "pointwise"})
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"item_dim": 8}, {"loss": "pointwise"})
     space: ClassVar[Space] = {**DEEP_SPACE, "crosses": Whole(1, 4)}
 
     def __init__(self, config: DcnConfig | None = None) -> None:

@@ -83,9 +83,9 @@ class Rating:
         Raises:
             DataError: There are no ratings, or all are the same, or a feature is not there.
         """
-        values = _ratings(data)
-        known = data.keep(np.isfinite(values))
-        values = values[np.isfinite(values)].astype(np.float64)
+        given = _ratings(data)
+        known = data.keep(np.isfinite(given))
+        values: F64 = given[np.isfinite(given)].astype(np.float64)
         names = self._named(known.candidates)
         self._range = (float(values.min()), float(values.max()))
         self._numbers = Numbers.learn(known.candidates, names, self.config.numbers)
@@ -157,7 +157,8 @@ class Rating:
         design = self._design(query, items)
         # One by one, so that a value does not depend on what else is asked.
         values = self._biases.mean + np.einsum("nf,f->n", design, self._weights)
-        return np.clip(values, *self._range).astype(np.float32)
+        within: F32 = np.clip(values, *self._range).astype(np.float32)
+        return within
 
     def scores(self, query: Query, items: Candidates) -> F32:
         """Return the predicted values (N,), in the order of ``items``."""

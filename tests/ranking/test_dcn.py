@@ -12,4 +12,12 @@ class TestDcnContract(RankerContract):
 
 class TestDcnPointwiseContract(RankerContract):
     name = "dcn"
-    settings = {"epochs": 5, "learning_rate": 0.01, "hidden": [16], "loss": "pointwise", "numbers": "quantile"}
+    settings = {
+        "epochs": 8,
+        "learning_rate": 0.01,
+        "hidden": [16],
+        "loss": "pointwise",
+        "numbers": "quantile",
+        "item_dim": 4,
+        "rank": 0,
+    }

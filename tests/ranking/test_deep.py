@@ -23,7 +23,8 @@ NAMES = ("deepfm", "dcn", "din", "multitask")
 
 @pytest.fixture(scope="module")
 def fitted():
-    return {name: build(name, QUICK).fit(tasks(n_people=60), Run()) for name in NAMES}
+    ids = {"dcn": {"item_dim": 8}}  # which reads none unless it is told to
+    return {name: build(name, {**QUICK, **ids.get(name, {})}).fit(tasks(n_people=60), Run()) for name in NAMES}
 
 
 def inputs_of(model, data):
@@ -179,7 +180,8 @@ def test_serving_imports_no_torch(fitted, tmp_path):
     np.savez(tmp_path / "state.npz", **fitted["dcn"].state())
     code = (
         "import sys, numpy as np; from inkling.ranking import build; from inkling.testing.ranking import tasks;"
-        f"m = build('dcn', {{'hidden': [8, 4]}}).load_state(dict(np.load({str(tmp_path / 'state.npz')!r})));"
+        f"state = dict(np.load({str(tmp_path / 'state.npz')!r}));"
+        "m = build('dcn', {'hidden': [8, 4], 'item_dim': 8}).load_state(state);"
         "d = tasks(n_people=2, seed=5); print(repr(float(m.scores(d.query, d.candidates)[0])), 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -12,4 +12,4 @@ class TestDinContract(RankerContract):
 
 class TestDinPointwiseContract(RankerContract):
     name = "din"
-    settings = {"epochs": 5, "learning_rate": 0.01, "hidden": [16], "loss": "pointwise", "numbers": "quantile"}
+    settings = {"epochs": 8, "learning_rate": 0.01, "hidden": [16], "loss": "pointwise", "numbers": "quantile"}

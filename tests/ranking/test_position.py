@@ -90,7 +90,7 @@ def test_a_corrected_ranker_does_not_follow_what_only_moved_the_place(name, sett
     fair = build(name, {**settings, "position": position}).fit(data, Run())
     assert follows(plain, "lure") > 0.2  # what decides nothing moved the naive model
     assert abs(follows(fair, "lure")) < 0.5 * follows(plain, "lure")
-    assert follows(fair, "good") > max(follows(plain, "good"), 0.8)
+    assert follows(fair, "good") > max(follows(plain, "good"), 0.7)
 
 
 def test_weights_stand_for_what_was_not_looked_at():
