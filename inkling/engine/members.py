@@ -12,25 +12,37 @@ from inkling.core.dataset import Dataset
 from inkling.engine.recall import MemberConfig
 from inkling.retrieval import RETRIEVERS
 
+_HALF_LIVES = ("half_life_days", "fit_half_life_days")
 _LINEAR = {"max_items": 2500, "neighbours": 100, "max_events": 200}
+_EASE = {"l2": 300.0, "own": 0.3, "signal": "log", "repeats": "session", **dict.fromkeys(_HALF_LIVES, 60.0)}
+_CHAIN = {
+    "neighbours": 50,
+    "own": 0.0,
+    "decay": 0.6,
+    "ahead_decay": 0.8,
+    "backwards": 0.3,
+    "popularity": 0.2,
+    "origin": 0.4,
+}
 MEMBERS: dict[str, MemberConfig] = {
     "popular": MemberConfig(retriever="popular", settings={"half_life_days": 7.0}, k=30),
     "trending": MemberConfig(retriever="popular", settings={"half_life_days": 2.0}, k=30),
     "evergreen": MemberConfig(retriever="popular", settings={"half_life_days": 0.0}, k=30),
     "repeat": MemberConfig(retriever="repeat", settings={"half_life_days": 120.0, "popularity": 0.0}, k=60),
-    "markov": MemberConfig(retriever="markov", settings={"neighbours": 50, "own": 0.0}, k=30),
+    "markov": MemberConfig(retriever="markov", settings={"neighbours": 50, "own": 0.0, "basket": 0.5}, k=30),
+    "chain": MemberConfig(retriever="markov", settings=_CHAIN, k=30),
     "itemknn": MemberConfig(
-        retriever="itemknn", settings={"neighbours": 50, "half_life_days": 60.0, "max_events": 200}, k=30
+        retriever="itemknn",
+        settings={"neighbours": 50, "own": 10.0, "repeats": "session", "half_life_days": 60.0, "max_events": 200},
+        k=30,
     ),
-    "ease": MemberConfig(
-        retriever="ease", settings={**_LINEAR, "l2": 100.0, "half_life_days": 60.0, "fit_half_life_days": 60.0}, k=30
-    ),
+    "ease": MemberConfig(retriever="ease", settings={**_LINEAR, **_EASE}, k=30),
     "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
     "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "fade": 0.9, "dim": 64}, k=30),
     "sequence": MemberConfig(retriever="sasrec", settings={"text": "add"}, k=60),
 }
-_NEEDS_TIME = frozenset({"trending", "markov", "next", "season"})
+_NEEDS_TIME = frozenset({"trending", "markov", "chain", "next", "season"})
 DEEP_EVENTS = 5000
 """Positive events below which a model that takes minutes has too little to learn from."""
 

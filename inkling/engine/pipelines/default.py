@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from inkling.core.jagged import Jagged
 from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.core.scenario import Scenario
+from inkling.core.space import Real, Space, Whole
 from inkling.core.tables import TEXT_COLUMNS, item_text
 from inkling.engine import choose
 from inkling.engine.beside import placed
@@ -80,6 +81,13 @@ class Default:
 
     name = "default"
     Config = DefaultConfig
+    space: ClassVar[Space] = {
+        "n_windows": Whole(1, 6),
+        "n_candidates": Whole(100, 400, log=True),
+        "gbdt.trees": Whole(30, 300, log=True),
+        "gbdt.leaves": Whole(4, 32, log=True),
+        "gbdt.learning_rate": Real(0.03, 0.3, log=True),
+    }
 
     def __init__(self, config: DefaultConfig | None = None, scenario: Scenario | None = None) -> None:
         """Take settings and what the business wants."""
