@@ -131,6 +131,7 @@ class PeerContender:
     told: dict[str, Any] = field(default_factory=dict)
     _process: Process | None = None
     _single_ms: list[float] = field(default_factory=list)
+    _fits_s: list[float] = field(default_factory=list)
 
     # Settings are chosen by the very code that chooses those of our own models.
     choose = Baseline.choose
@@ -160,6 +161,7 @@ class PeerContender:
         patience = 3 * self.limit_s + _PATIENCE_S if self.limit_s else 0.0
         self.told, _ = self._process.ask(said, arrays, limit_s=patience)
         self._single_ms = []
+        self._fits_s.append(float(self.told["fit_s"]))
         return Fitted(self._recommend)
 
     def _recommend(self, query: Query, k: int) -> Candidates:
@@ -183,6 +185,10 @@ class PeerContender:
         timed = self._single_ms[1:] or [float("nan")]
         p50, p99 = np.percentile(timed, [50, 99])
         return Latency(float(p50), float(p99), len(timed))
+
+    def fit_s(self, n: int) -> float:
+        """Return the seconds of the last ``n`` fits inside the peer, without the start of its process."""
+        return sum(self._fits_s[-n:])
 
     def close(self) -> None:
         """End the process, if there is one."""

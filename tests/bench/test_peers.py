@@ -104,6 +104,7 @@ class TestContender:
             assert answer.rows_of(0).tolist() == popular.tolist()
             assert len(answer) == 5
             assert model.told["seed"] == 3
+            assert model.fit_s(1) == model.told["fit_s"]
             fitted.recommend(query.take([0]), 3)
             fitted.recommend(query.take([1]), 3)
             assert model.latency.n == 1
