@@ -70,7 +70,7 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     finish: Count = 0
     """Epochs on everything, the held-out events too, after the best ones were found."""
     max_seconds: AtLeastZero = 0.0
-    """Wall-clock budget of training; 0 is none."""
+    """Wall-clock budget of a fit without the reading of texts, at least one step; 0 is none."""
     warm: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.3
     """Share of ``epochs`` that is trained when starting from an earlier model."""
     text: Literal["off", "add"] = "off"

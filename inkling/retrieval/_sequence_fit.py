@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ def fit_sequences(
     Raises:
         DataError: Nobody has two events in a row.
     """
+    begin = time.perf_counter()
     timed = data.scenario.time == "real"
     everyone = by_person(events, timed=timed)
     if not (everyone.lengths > 1).any():
@@ -70,7 +72,7 @@ def fit_sequences(
             drop = data.scenario.seen == "drop"
             measure = Validation(net, everyone, held, counts > 0, model.config.length - model.room, drop=drop)
             around = replace(around, measure=measure)
-        lesson = _Lesson(model, net, objective(net, model.config, counts), run)
+        lesson = _Lesson(model, net, objective(net, model.config, counts), run, begin)
         _learn(lesson, learned, around, warm=earlier is not None)
         if model.config.finish and len(held):
             _finish(lesson, everyone, around)
@@ -142,30 +144,32 @@ class _Lesson:
     net: SequenceNet
     loss: Callable[[Batch], Tensor]
     run: Run
+    begin: float  # of the fit, on the clock that measures its budget
 
 
 def _learn(lesson: _Lesson, learned: Sequences, around: Around, *, warm: bool) -> None:
     config: SequenceConfig = lesson.model.config
     epochs = max(math.ceil(config.epochs * config.warm), 1) if warm else config.epochs
-    _pass(lesson, learned, plan(config, epochs), around)
+    _pass(lesson, learned, plan(config, epochs, lesson.begin), around)
 
 
 def _finish(lesson: _Lesson, everyone: Sequences, around: Around) -> None:
     """Go on with everything, what was held out too."""
     config: SequenceConfig = lesson.model.config
-    rest = replace(plan(config, config.finish), shape="linear", warmup=0.0)
+    rest = replace(plan(config, config.finish, lesson.begin), shape="linear", warmup=0.0)
     _pass(lesson, everyone, rest, replace(around, measure=None, stage=f"{around.stage}, everything"))
 
 
-def plan(config: SequenceConfig, epochs: int) -> Plan:
-    """Return how long and how to train."""
+def plan(config: SequenceConfig, epochs: int, begin: float) -> Plan:
+    """Return how long and how to train; what the fit took since ``begin`` is taken off its budget."""
+    left = max(config.max_seconds - (time.perf_counter() - begin), 1e-3) if config.max_seconds else 0.0
     return Plan(
         epochs=epochs,
         optim=Optim("adamw", lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.98)),
         shape=config.schedule,
         warmup=config.warmup,
         patience=config.patience,
-        max_seconds=config.max_seconds,
+        max_seconds=left,
         clip=config.clip,
         ema=config.ema,
         bf16=config.bf16,

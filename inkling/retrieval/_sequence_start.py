@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _GAPS = 12
 _DECAY = 0.8
 _DAMPING = 5.0
-# Pairs are counted in the newest events only: 12 gaps of 4 million are 48 million pairs.
-_MOST_EVENTS = 4_000_000
+# Pairs are counted in the events of the last people only: 12 gaps of 2 million are 24 million pairs.
+_MOST_EVENTS = 2_000_000
 _TOLERANCE = 1e-2
 # Up to so many items for each dimension the whole spectrum costs less than the search for a part of it.
 _DENSE = 4

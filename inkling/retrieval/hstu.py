@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 from inkling.core.space import Choice, Real, Space, Whole
 from inkling.retrieval._sequence import SequenceModel
-from inkling.retrieval._sequence_config import SequenceConfig
+from inkling.retrieval._sequence_config import SequenceConfig, Share
 
 
 class HstuConfig(SequenceConfig, frozen=True, kw_only=True):
     """Settings of ``hstu``."""
+
+    dropout: Share = 0.5
+    """Share of numbers left out at random while training; without a softmax it learns by heart sooner."""
 
 
 class Hstu(SequenceModel):
