@@ -80,6 +80,27 @@ class Interactions:
         flat = order[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], end - begin)]
         return self._history(flat, offsets)
 
+    def last_contexts(self, user_rows: I32) -> dict[str, tuple[str | None, ...]]:
+        """Return the context of each person's newest event that has one: what is known of where they are."""
+        found: dict[str, tuple[str | None, ...]] = {}
+        for name, newest in self._newest_contexts.items():
+            inside = (user_rows >= 0) & (user_rows < len(newest) - 1)
+            values = self.context_values[name]
+            mine = newest[np.where(inside, user_rows, len(newest) - 1)].tolist()
+            found[name] = tuple(values[code] if code >= 0 else None for code in mine)
+        return found
+
+    @cached_property
+    def _newest_contexts(self) -> dict[str, I32]:
+        """Return the code of each person's newest event by column; the last place stands for unknown people."""
+        found = {}
+        for name, codes in self.context.items():
+            newest = np.full(int(self.user_rows.max(initial=-1)) + 2, -1, dtype=np.int32)
+            has = codes >= 0
+            newest[self.user_rows[has]] = codes[has]  # later events overwrite earlier ones
+            found[name] = newest
+        return found
+
     def _history(self, flat: I64, offsets: I64) -> History:
         return History(
             offsets,
@@ -166,18 +187,6 @@ class Dataset:
             now=np.full(len(user_rows), moment, dtype=np.int64),
             n_items=self.n_items,
             user_rows=user_rows,
-            context=self._last_contexts(user_rows),
+            context=self.interactions.last_contexts(user_rows),
             allowed=self.known_items,
         )
-
-    def _last_contexts(self, user_rows: I32) -> dict[str, tuple[str | None, ...]]:
-        """Return the context of each person's newest event that has one: what is known of where they are."""
-        found: dict[str, tuple[str | None, ...]] = {}
-        for name, codes in self.interactions.context.items():
-            newest = np.full(self.n_users + 1, -1, dtype=np.int64)  # the last place stands for unknown people
-            has = codes >= 0
-            newest[self.interactions.user_rows[has]] = codes[has]  # later events overwrite earlier ones
-            values = self.interactions.context_values[name]
-            mine = newest[np.where(user_rows >= 0, user_rows, self.n_users)].tolist()
-            found[name] = tuple(values[code] if code >= 0 else None for code in mine)
-        return found

@@ -11,7 +11,6 @@ from inkling.core.arrays import F32, F64, I64
 from inkling.core.candidates import Candidates
 from inkling.core.jagged import Jagged
 from inkling.core.query import Query
-from inkling.core.query import joined as joined_queries
 from inkling.engine.recall import OPINION
 from inkling.engine.weights import BOUNDS, Weights, power
 from inkling.kernels.jagged import segment_rank
@@ -138,34 +137,13 @@ def _values(windows: Sequence[Judged], weights: Mapping[str, float]) -> F64:
 
 
 def pooled(windows: Sequence[Judged]) -> RankingSet:
-    """Return several windows as one set of candidates under one question."""
-    first = windows[0].data
-    if len(windows) == 1:
-        return first
-    items = [window.items for window in windows]
-    shared = [name for name in items[0].fields if all(name in one.fields for one in items)]
-    starts = np.cumsum([0, *(len(one.item_rows) for one in items)])
-    offsets = np.concatenate([[0], *(one.offsets[1:] + start for one, start in zip(items, starts[:-1], strict=True))])
-    joined = Candidates(
-        offsets.astype(np.int64),
-        np.concatenate([one.item_rows for one in items]),
-        np.concatenate([one.scores for one in items]),
-        np.concatenate([one.sources for one in items]),
-        items[0].source_names,
-        {name: np.concatenate([one.fields[name] for one in items]) for name in shared},
-    )
-    query = joined_queries([window.data.query for window in windows])
-    return RankingSet(query, joined, np.concatenate([window.data.labels for window in windows]))
+    """Return several windows as one set."""
+    return RankingSet.join([window.data for window in windows])
 
 
 def part(window: Judged, people: I64) -> Judged:
     """Return some people of a window."""
-    items = window.items
-    lengths = np.diff(items.offsets)[people]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = np.arange(offsets[-1]) + np.repeat(items.offsets[people] - offsets[:-1], lengths)
-    data = RankingSet(window.data.query.take(people), items.select(flat, offsets), window.data.labels[flat])
-    return Judged(data, window.n_targets[people])
+    return Judged(window.data.take(people), window.n_targets[people])
 
 
 def thin(windows: Sequence[Judged], n_people: int = 250) -> list[Judged]:

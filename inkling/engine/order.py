@@ -145,16 +145,16 @@ def shares(ranker: Ranker | None) -> dict[str, float]:
 
 
 def flat_scores(ranker: Ranker, query: Query, items: Candidates) -> F32:
-    """Return scores (N,) in the order of ``items``; a ranker without ``flat`` sorts them, so positions travel along."""
-    flat = getattr(ranker, "flat", None)
-    if flat is not None:
-        given: F32 = flat(items)
+    """Return scores (N,) in the order of ``items``; a ranker that only sorts them takes their positions along."""
+    scores = getattr(ranker, "scores", None)
+    if scores is not None:
+        given: F32 = scores(query, items)
         return given
     places = np.arange(len(items.item_rows))
     ranked = ranker.score(query, items.with_fields({"_place": places}))
-    scores = np.empty(len(places), dtype=np.float32)
-    scores[ranked.fields["_place"]] = ranked.scores
-    return scores
+    found = np.empty(len(places), dtype=np.float32)
+    found[ranked.fields["_place"]] = ranked.scores
+    return found
 
 
 def asked_columns(ranker: Ranker | None) -> frozenset[str] | None:

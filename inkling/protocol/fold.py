@@ -91,6 +91,7 @@ class Fold:
             now=self.now[index],
             n_items=len(self.candidates),
             user_rows=self.user_rows[index],
+            context=self.history.last_contexts(self.user_rows[index]),
             allowed=self.candidates,
             exclude=Jagged(history.offsets, history.item_rows) if self.seen == "drop" else None,
         )

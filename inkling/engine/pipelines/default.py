@@ -54,8 +54,8 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """Retrievers by the name that reports and reasons use."""
     n_candidates: int = 200
     """How many candidates of a person are ranked."""
-    order: Literal["auto", "fused", "linear", "gbdt"] = "auto"
-    """What orders the candidates; auto takes the best on validation."""
+    order: Literal["auto", "fused", "linear", "gbdt", "deepfm", "dcn", "din"] = "auto"
+    """What orders the candidates; auto takes the best of the first three on validation."""
     n_windows: int = 3
     """How many windows of the past teach the order; twice as many where there are few events."""
     features: tuple[str, ...] = tuple(GROUPS)
@@ -64,6 +64,8 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """Settings of the linear ranker."""
     gbdt: dict[str, Any] = msgspec.field(default_factory=lambda: dict(TREES))
     """Settings of the boosted trees."""
+    network: dict[str, Any] = {}
+    """Settings of the network, where ``order`` names one."""
     encoder: str = "auto"
     """What reads texts."""
     keep_always: tuple[str, ...] = ("popular", "semantic")
@@ -151,7 +153,10 @@ class Default:
 
     def _orders(self) -> Orders:
         wanted = _ORDERS if self.config.order == "auto" else (self.config.order,)
-        return Orders(wanted, {"gbdt": self.config.gbdt, "linear": self.config.linear})
+        return Orders(wanted, {order: self._settings(order) for order in wanted})
+
+    def _settings(self, order: str) -> dict[str, Any]:
+        return {"gbdt": self.config.gbdt, "linear": self.config.linear}.get(order, self.config.network)
 
     def _choose(
         self,
@@ -371,8 +376,8 @@ class Default:
         self._features.load_state(state.arrays["features"])
         self._said.semantic.load_state(state.arrays["said"])
         order, (slope, intercept) = str(saved["order"]), saved["curve"]
-        settings = self.config.gbdt if order == "gbdt" else self.config.linear
-        ranker = None if order == "fused" else new_ranker(order, settings).load_state(state.arrays["ranker"])
+        own = state.arrays.get("ranker", {})
+        ranker = None if order == "fused" else new_ranker(order, self._settings(order)).load_state(own)
         self._choice = Choice(
             order, Weights.from_builtins(saved["weights"]), ranker, (float(slope), float(intercept)), {}
         )
