@@ -40,7 +40,7 @@ MEMBERS: dict[str, MemberConfig] = {
     "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
     "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "fade": 0.9, "dim": 64}, k=30),
-    "sequence": MemberConfig(retriever="sasrec", settings={"text": "add"}, k=60),
+    "sequence": MemberConfig(retriever="sasrec", settings={"text": "add", "dropout": 0.4, "forget": 0.1}, k=60),
 }
 _NEEDS_TIME = frozenset({"trending", "markov", "chain", "next", "season"})
 DEEP_EVENTS = 5000
