@@ -36,10 +36,11 @@ MEMBERS: dict[str, MemberConfig] = {
         settings={"neighbours": 50, "own": 10.0, "repeats": "session", "half_life_days": 60.0, "max_events": 200},
         k=30,
     ),
-    "ease": MemberConfig(retriever="ease", settings={**_LINEAR, **_EASE}, k=30),
+    "ease": MemberConfig(retriever="ease", settings={**_LINEAR, **_EASE, "max_items": 6000}, k=30),
     "next": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 1}, k=30),
     "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "fade": 0.9, "dim": 64}, k=30),
+    "social": MemberConfig(retriever="social", k=30),
     "sequence": MemberConfig(retriever="sasrec", settings={"text": "add", "dropout": 0.4, "forget": 0.1}, k=60),
 }
 _NEEDS_TIME = frozenset({"trending", "markov", "chain", "next", "season"})
@@ -66,6 +67,8 @@ def carried(members: Mapping[str, MemberConfig], data: Dataset, *, seconds: floa
     kept, left_out = {}, {}
     n_positive = int(data.interactions.positive.sum())
     for name, member in members.items():
+        if member.retriever == "social" and data.links is None:
+            continue  # nothing was left out of data that says nothing of friends
         if data.scenario.time == "none" and (name in _NEEDS_TIME or is_slow(member)):
             left_out[name] = "the data has no time"
         elif is_slow(member) and n_positive < DEEP_EVENTS:
