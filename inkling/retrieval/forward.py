@@ -84,7 +84,7 @@ class Forward(ItemToItem):
     def _horizon(self, events: Interactions) -> float:
         """Return the length of a window in timestamp units."""
         if self.config.horizon_days > 0:
-            return self.config.horizon_days * self._day
+            return float(self.config.horizon_days * self._day)
         return max(float(events.ts[-1] - events.ts[int(0.9 * (len(events) - 1))]), 1.0)
 
     def _moments(self, events: Interactions, items: I32, data: Dataset) -> tuple[F32, F32]:

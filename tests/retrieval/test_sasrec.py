@@ -2,7 +2,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training is an extra")
 
-from inkling.testing.retrieval import RetrieverContract  # noqa: E402
+from inkling.testing.retrieval import RetrieverContract
 
 TINY = {"dim": 16, "epochs": 4, "negatives": 16}
 
