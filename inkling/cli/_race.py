@@ -25,12 +25,15 @@ BASELINES: dict[str, tuple[dict[str, Any], ...]] = {
         {"half_life_days": 180.0, "repeats": "session", "popularity": 1.0},
         {"half_life_days": 0.0, "repeats": "session", "popularity": 0.3},
     ),
-    "markov": ({"last": 5, "backwards": 0.5, "popularity": 0.5, "basket": 0.5},),
+    "markov": ({"basket": 0.5},),
     "itemknn": (
-        {"weighting": "bm25", "own": 1.0, "half_life_days": 60.0},
-        {"weighting": "bm25", "own": 0.0, "half_life_days": 60.0},
+        {"weighting": "cosine", "own": 10.0, "repeats": "session"},
+        {"weighting": "cosine", "own": 10.0, "repeats": "session", "half_life_days": 60.0},
     ),
-    "ease": ({"l2": 100.0, "half_life_days": 60.0}, {"l2": 300.0, "half_life_days": 60.0}),
+    "ease": (
+        {"l2": 300.0, "signal": "log", "own": 0.3, "repeats": "session", "fit_half_life_days": 60.0},
+        {"l2": 1000.0, "signal": "log", "own": 0.3, "repeats": "session", "half_life_days": 180.0},
+    ),
 }
 """Baseline -> those settings of ``inkling evaluate`` that won there on validation; the demo chooses among them on
 validation. None: all of them."""

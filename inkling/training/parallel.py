@@ -5,6 +5,7 @@ Started by ``torchrun --nproc-per-node N``; between processes of one machine glo
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,13 +64,16 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Join the processes that torchrun started; alone where it did not."""
+    """Join the processes that torchrun started; alone where it did not.
+
+    The processes stay joined until they end, since one of them may fit many models, and meeting again on the same port
+    is a race.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
         return
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    try:
-        yield World(distributed.get_rank(), size)
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    yield World(distributed.get_rank(), size)

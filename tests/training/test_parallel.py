@@ -61,7 +61,12 @@ def test_two_processes_equal_one(tmp_path):
     command = [sys.executable, __file__, str(tmp_path)]
     started = [subprocess.Popen(command, env={**os.environ, **around, "RANK": str(rank)}) for rank in (0, 1)]
     alone, model = trained(World()), fitted()
-    assert [process.wait(timeout=120) for process in started] == [0, 0]
+    try:
+        assert [process.wait(timeout=120) for process in started] == [0, 0]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
     together = [np.load(tmp_path / f"{rank}.npy") for rank in (0, 1)]
     assert np.array_equal(*together)
     assert np.allclose(together[0], alone, atol=1e-6)
