@@ -45,7 +45,6 @@ class Past:
         vectors: (n_items, dim) of the items' texts: what an item says does not depend on the window.
         dropped: Members that added nothing.
         left_out: Members that could not learn, each with its reason.
-        learned: What each slow member knew after the newest window: where the last fit goes on.
     """
 
     members: dict[str, MemberConfig]
@@ -58,7 +57,6 @@ class Past:
     vectors: F32 = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     dropped: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
-    learned: dict[str, Mapping[str, Array]] = field(default_factory=dict)
 
     def look(
         self, found: Sequence[Window], orders: Orders, run: Run, *, deadline: float, seconds: float
@@ -81,7 +79,6 @@ class Past:
             past.append(self._judge(window, ready, run))
             if len(past) == 1:
                 past = [self._prune(past[0], orders, run)]
-        self.learned = {name: state for name, state in self.learned.items() if name in self.members}
         return past
 
     def _taught(self, found: Sequence[Window], run: Run, seconds: float) -> dict[str, list[Retriever]]:
@@ -91,11 +88,11 @@ class Past:
         for name in names if found else ():
             models: list[Retriever] = []
             for place, window in enumerate(reversed(found)):
-                share = FIRST_SHARE if place == 0 else (1 - FIRST_SHARE) / (len(found) - 1)
+                share = _share(place, len(found))
                 config = within(self.members[name], seconds * share / len(names))
                 recall = Recall.of({name: config}, encoder=self.reader)
                 if models:
-                    go_on(recall, {name: self.learned[name]}, tuple(window.train.item_ids))
+                    go_on(recall, {name: models[0].state()}, tuple(window.train.item_ids))
                 elif self.start is not None:
                     go_on(recall, member_states(self.start), self.start.item_ids)
                 recall.fit(window.train, run)
@@ -103,12 +100,10 @@ class Past:
                 if name not in recall.members:
                     break
                 models.insert(0, recall.members[name])
-                self.learned[name] = models[0].state()
             if len(models) == len(found):
                 taught[name] = models
             else:
                 self.members = {other: member for other, member in self.members.items() if other != name}
-                self.learned.pop(name, None)
         return taught
 
     def _judge(self, window: Window, ready: Mapping[str, Retriever], run: Run) -> choose.Judged:
@@ -131,6 +126,13 @@ class Past:
         self.dropped = tuple(name for name in found if name not in self.keep_always)
         self.members = {name: member for name, member in self.members.items() if name not in self.dropped}
         return without(newest, self.dropped)
+
+
+def _share(place: int, n: int) -> float:
+    """Return what one of ``n`` windows, the oldest at place 0, has of the slow members' time."""
+    if n == 1:
+        return 1.0
+    return FIRST_SHARE if place == 0 else (1 - FIRST_SHARE) / (n - 1)
 
 
 def go_on(recall: Recall, learned: Mapping[str, Mapping[str, Array]], item_ids: Sequence[str]) -> None:

@@ -138,12 +138,11 @@ class Default:
         small = int(data.interactions.positive.sum()) < _SMALL
         found = windows(data, self.config.n_windows * (2 if small else 1), run)
         orders = self._orders()
-        judged = past.look(found, orders, run, deadline=start + 0.6 * limit, seconds=0.8 * deep)
+        judged = past.look(found, orders, run, deadline=start + 0.6 * limit, seconds=0.6 * deep)
         self._choose(judged, past.members, orders, run, deadline=start + 0.75 * limit)
-        self._recall = self._whole(past, able.members, seconds=0.2 * deep)
-        if self._start is not None and not past.learned:
+        self._recall = self._whole(able.members, seconds=0.4 * deep)
+        if self._start is not None:
             go_on(self._recall, member_states(self._start), self._start.item_ids)
-        go_on(self._recall, past.learned, tuple(data.item_ids))
         seconds = self._learn(data, run)
         left_out = {**able.left_out, **past.left_out, **self._recall.left_out}
         unneeded = (f"{name}: adds nothing on validation" for name in past.dropped)
@@ -174,12 +173,11 @@ class Default:
             self._choice = orders.choose(judged, names, run, deadline=deadline)
         self._choice = better(self._choice, carried_choice(self._start, names), judged)
 
-    def _whole(self, past: Past, able: Mapping[str, MemberConfig], *, seconds: float) -> Recall:
-        """Return the chosen members for the last fit; slow ones that begin from a window's need little time for it."""
-        slow = [name for name, member in able.items() if name in self._choice.weights and is_slow(member)]
-        share = (seconds if past.learned else 5 * seconds) / max(len(slow), 1)
+    def _whole(self, able: Mapping[str, MemberConfig], *, seconds: float) -> Recall:
+        """Return the chosen members for the last fit, which starts anew: to go on from a window's costs quality."""
         chosen = {name: member for name, member in able.items() if name in self._choice.weights}
-        chosen |= {name: within(chosen[name], share) for name in slow}
+        slow = [name for name, member in chosen.items() if is_slow(member)]
+        chosen |= {name: within(chosen[name], seconds / len(slow)) for name in slow}
         return Recall.of(chosen, encoder=self._reader)
 
     def _learn(self, data: Dataset, run: Run) -> dict[str, float]:
