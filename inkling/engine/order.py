@@ -24,6 +24,7 @@ from inkling.ranking import RANKERS
 from inkling.ranking.base import Ranker
 
 LEAST_GAIN = 0.015
+COSTLY_GAIN = 0.06
 _QUICK_TREES = 30
 _MAX_PEOPLE = 500
 
@@ -48,10 +49,13 @@ class Orders:
     wanted: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]]
 
-    def superfluous(self, newest: Judged, names: Sequence[str], run: Run) -> tuple[str, ...]:
+    def superfluous(
+        self, newest: Judged, names: Sequence[str], run: Run, *, costly: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
         """Return members without weight in the fusion whose columns bring a ranker next to nothing either.
 
         Asked of the newest window before the older ones are looked at, so that nothing is spent on such members there.
+        A costly member has to bring more.
         """
         thin = choose.thin([newest], _MAX_PEOPLE)
         weights = choose.fusion_weights(thin, names)
@@ -63,7 +67,7 @@ class Orders:
 
         def useless(name: str) -> bool:
             gain = gains.get(OPINION + name, 0.0) + gains.get(RANK + name, 0.0)
-            return weights.get(name, 0.0) == 0 and gain < LEAST_GAIN
+            return weights.get(name, 0.0) == 0 and gain < (COSTLY_GAIN if name in costly else LEAST_GAIN)
 
         return tuple(name for name in names if useless(name))
 

@@ -26,8 +26,10 @@ from inkling.features.table import FeatureTable
 from inkling.ranking.base import RankingSet
 from inkling.retrieval.base import Retriever
 
+NEWEST_SHARE = 0.5
+"""Share of the slow members' time that the newest window takes, which tells whether they are of any use here."""
 FIRST_SHARE = 0.6
-"""Share of the slow members' time that the oldest window takes: the others go on from what it taught."""
+"""Share of what is left that the oldest window takes: the others go on from what it taught."""
 
 
 @dataclass(slots=True)
@@ -70,26 +72,29 @@ class Past:
             deadline: What ``time.perf_counter`` may not pass by much: older windows are not looked at after it.
             seconds: How long the slow members may learn in all windows together.
         """
-        slow = self._taught(found, run, seconds)
         past: list[choose.Judged] = []
+        older: dict[str, list[Retriever]] = {}
         for at, window in enumerate(run.track(found, "learning from the past", total=len(found))):
             if past and time.perf_counter() > deadline:
                 break
-            ready = {name: models[at] for name, models in slow.items() if name in self.members}
-            past.append(self._judge(window, ready, run))
-            if len(past) == 1:
-                past = [self._prune(past[0], orders, run)]
+            if at == 0:
+                only = len(found) == 1
+                ready = self._taught([window], run, seconds if only else NEWEST_SHARE * seconds)
+                past = [self._prune(self._judge(window, _at(ready, 0), run), orders, run)]
+                continue
+            if at == 1:
+                older = self._taught(found[1:], run, (1 - NEWEST_SHARE) * seconds)
+            past.append(self._judge(window, _at(older, at - 1), run))
         return past
 
     def _taught(self, found: Sequence[Window], run: Run, seconds: float) -> dict[str, list[Retriever]]:
         """Return the slow members fitted for each window: from the oldest on, each goes on from the one before."""
         taught: dict[str, list[Retriever]] = {}
         names = [name for name, member in self.members.items() if is_slow(member)]
-        for name in names if found else ():
+        for name in names:
             models: list[Retriever] = []
             for place, window in enumerate(reversed(found)):
-                share = _share(place, len(found))
-                config = within(self.members[name], seconds * share / len(names))
+                config = within(self.members[name], seconds * _share(place, len(found)) / len(names))
                 recall = Recall.of({name: config}, encoder=self.reader)
                 if models:
                     go_on(recall, {name: models[0].state()}, tuple(window.train.item_ids))
@@ -122,10 +127,15 @@ class Past:
     def _prune(self, newest: choose.Judged, orders: Orders, run: Run) -> choose.Judged:
         """Leave out the members that add nothing to the newest window from then on."""
         names = [name for name in self.members if OPINION + name in newest.items.fields]
-        found = orders.superfluous(newest, names, run)
+        costly = frozenset(name for name in names if is_slow(self.members[name]))
+        found = orders.superfluous(newest, names, run, costly=costly)
         self.dropped = tuple(name for name in found if name not in self.keep_always)
         self.members = {name: member for name, member in self.members.items() if name not in self.dropped}
         return without(newest, self.dropped)
+
+
+def _at(models: Mapping[str, Sequence[Retriever]], place: int) -> dict[str, Retriever]:
+    return {name: each[place] for name, each in models.items()}
 
 
 def _share(place: int, n: int) -> float:

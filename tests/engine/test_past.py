@@ -102,17 +102,38 @@ def test_who_cannot_learn_is_left_out_with_the_reason(deep, monkeypatch):
     assert "are too few, it begins at 5,000" in carried(MEMBERS, data, seconds=9).left_out["deep"]
 
 
-def test_each_window_goes_on_from_the_one_before(deep):
+class Finds(Orders):
+    """Says that everybody is needed, or that the slow one is not."""
+
+    needed = True
+
+    def superfluous(self, newest, names, run, *, costly=frozenset()):
+        assert costly == {"deep"}
+        return () if self.needed else ("deep",)
+
+
+class FindsNoUse(Finds):
+    needed = False
+
+
+def test_each_older_window_goes_on_from_the_one_before(deep):
     found = windows(shop(), 3, Run())
-    assert len(found) == 3
     looked = past(dict(MEMBERS))
-    judged = looked.look(found, Orders(("fused",), {}), Run(), deadline=float("inf"), seconds=100)
+    judged = looked.look(found, Finds(("fused",), {}), Run(), deadline=float("inf"), seconds=100)
     assert len(judged) == 3
-    assert [(before, n) for before, n, _ in deep.log] == [
-        (at, len(window.train.interactions)) for at, window in enumerate(reversed(found))
-    ]
-    assert [seconds for _, _, seconds in deep.log] == [60, 20, 20]
-    assert set(looked.members) | set(looked.dropped) == {"popular", "deep"}
+    newest, middle, oldest = (len(window.train.interactions) for window in found)
+    assert deep.log == [(0, newest, 50.0), (0, oldest, 30.0), (1, middle, 20.0)]
+    assert set(looked.members) == {"popular", "deep"}
+    assert all("says_deep" in window.items.fields for window in judged)
+
+
+def test_the_newest_window_is_all_that_a_useless_one_costs(deep):
+    looked = past(dict(MEMBERS))
+    judged = looked.look(windows(shop(), 3, Run()), FindsNoUse((), {}), Run(), deadline=float("inf"), seconds=100)
+    assert len(deep.log) == 1
+    assert looked.dropped == ("deep",)
+    assert len(judged) == 3
+    assert all("says_deep" not in window.items.fields for window in judged)
 
 
 def test_one_that_fails_leaves_the_others(deep, monkeypatch):
