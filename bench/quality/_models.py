@@ -121,7 +121,10 @@ def contender(name: str, task: Task, scenario: Scenario, effort: Effort, told: l
         return LastAction()
     found = models.contender(name, scenario, minutes=effort.minutes)
     if isinstance(found, PipelineContender):
-        return replace(found, on_fit=lambda pipeline: told.append(msgspec.to_builtins(pipeline.report())))
+        settings = {**found.settings, **task.fixed.get(name, {})}
+        return replace(
+            found, settings=settings, on_fit=lambda pipeline: told.append(msgspec.to_builtins(pipeline.report()))
+        )
     if isinstance(found, Baseline):
         return _bound(found, task.fixed.get(name, {}), quick=effort.quick)
     return found

@@ -68,9 +68,11 @@ class Task:
 
 
 _BOUND = {"ease": {"max_items": 6000}}  # 17,632 items make a matrix that costs minutes to invert
+_BASE = {DEFAULT: {"deep_minutes": 0.0}}  # what the base installation learns, and ``make demo``
+_SHOP = (*_TIMED, *LANGUAGE, DEFAULT)
 MAIN = (
-    Task("online-retail-keep", "online-retail", "keep", models=(*_TIMED, *LANGUAGE, DEFAULT), goal=0.05),
-    Task("online-retail-drop", "online-retail", "drop", models=(*_TIMED, *LANGUAGE, DEFAULT), goal=0.10),
+    Task("online-retail-keep", "online-retail", "keep", models=_SHOP, goal=0.05, fixed=_BASE),
+    Task("online-retail-drop", "online-retail", "drop", models=_SHOP, goal=0.10, fixed=_BASE),
 )
 TASKS = (
     Task("beauty", "beauty", "drop", split="loo", models=(*_ORDERED, *LANGUAGE, DEFAULT)),
