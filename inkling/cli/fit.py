@@ -186,6 +186,8 @@ def show_fit(console: Console, engine: LocalEngine) -> None:
         console.print(table)
     if report.validation:
         console.print(f"Order: {report.chosen} ({_values(report.validation)})", markup=False, soft_wrap=True)
+    if report.ratings:
+        console.print(f"Ratings: {_values(report.ratings)}", markup=False, soft_wrap=True)
     for line in report.left_out:
         console.print(f"Left out: {line}", style="yellow", markup=False, soft_wrap=True)
 

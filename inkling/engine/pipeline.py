@@ -80,6 +80,8 @@ class PipelineReport(msgspec.Struct, frozen=True):
     fit_s: float = 0.0
     left_out: tuple[str, ...] = ()
     """What was left out, each with its reason: a missing extra, a size limit, the time limit."""
+    ratings: dict[str, float] = {}
+    """RMSE and MAE of the rating that ``score`` answers, on values held out; empty where it answers a probability."""
 
 
 @dataclass(frozen=True, slots=True)

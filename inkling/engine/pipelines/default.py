@@ -21,7 +21,7 @@ from inkling.core.run import Run
 from inkling.core.scenario import Scenario
 from inkling.core.space import Real, Space, Whole
 from inkling.core.tables import TEXT_COLUMNS, item_text
-from inkling.engine import choose
+from inkling.engine import choose, ratings
 from inkling.engine.beside import placed
 from inkling.engine.carry import better, carried_choice, member_states
 from inkling.engine.grounds import asked_for, explanations
@@ -38,6 +38,7 @@ from inkling.engine.texts import TextReader
 from inkling.engine.weights import Weights
 from inkling.engine.windows import windows
 from inkling.features.table import GROUPS, FeatureTable
+from inkling.ranking.rating import Rating, RatingConfig
 from inkling.retrieval.base import Similar
 from inkling.retrieval.semantic import Semantic, SemanticConfig
 
@@ -102,6 +103,8 @@ class Default:
         self._choice = Choice("fused", Weights({}), None, (1.0, 0.0), {})
         self._start: Start | None = None
         self._left_out: tuple[str, ...] = ()
+        self._rating: Rating | None = None
+        self._unrated = ""
         self._report = PipelineReport()
         self._shown = Shown(self.scenario)
 
@@ -146,7 +149,8 @@ class Default:
         seconds = self._learn(data, run)
         left_out = {**able.left_out, **past.left_out, **self._recall.left_out}
         unneeded = (f"{name}: adds nothing on validation" for name in past.dropped)
-        self._left_out = (*unneeded, *(f"{name}: {why}" for name, why in left_out.items()))
+        reasons = (*unneeded, *(f"{name}: {why}" for name, why in left_out.items()), self._unrated)
+        self._left_out = tuple(reason for reason in reasons if reason)
         self._tell(judged, seconds, data, time.perf_counter() - start)
         return self
 
@@ -186,6 +190,8 @@ class Default:
         seconds = self._recall.fit(data, run)
         self._features.fit(data)
         self._said.semantic.fit(data, run)
+        if self.scenario.score == "rating":
+            self._rating, self._unrated = ratings.fitted(data, run)
         run.progress("learning from everything", 1, 1)
         return seconds
 
@@ -219,6 +225,7 @@ class Default:
             shares(self._choice.ranker),
             fit_s,
             self._left_out,
+            ratings.errors(self._rating),
         )
 
     # -- answering ------------------------------------------------------------------------------------------------
@@ -271,7 +278,12 @@ class Default:
         return chance
 
     def score(self, query: Query, items: Jagged) -> F32:
-        """Return the probability (N,) that a person takes an item, in the order of ``items``, as if each came alone."""
+        """Return the probability (N,) that a person takes an item, in the order of ``items``, as if each came alone.
+
+        Where the scenario asks for ratings and there were some to learn from, the rating.
+        """
+        if self._rating is not None:
+            return ratings.predicted(self._rating, query, items)
         beside = self._recall.candidates(
             self._shown.limited(query), self._choice.weights, limit=self.config.n_candidates
         )
@@ -354,6 +366,8 @@ class Default:
         arrays["said"] = self._said.semantic.state()
         if self._choice.ranker is not None:
             arrays["ranker"] = self._choice.ranker.state()
+        if self._rating is not None:
+            arrays["rating"] = self._rating.state()
         settings = {
             "config": to_dict(self.config),
             "weights": self._choice.weights.to_builtins(),
@@ -373,6 +387,8 @@ class Default:
         }
         self._features.load_state(state.arrays["features"])
         self._said.semantic.load_state(state.arrays["said"])
+        if "rating" in state.arrays:
+            self._rating = Rating(RatingConfig(features=())).load_state(state.arrays["rating"])
         order, (slope, intercept) = str(saved["order"]), saved["curve"]
         own = state.arrays.get("ranker", {})
         ranker = None if order == "fused" else new_ranker(order, self._settings(order)).load_state(own)
