@@ -1,0 +1,1 @@
+"""The language model's part: texts cleaned, read and written; a domain learned; profiles and aspects."""
