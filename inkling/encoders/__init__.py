@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from inkling.core.registry import Registry
+from inkling.encoders._opening import open_encoder
 
 ENCODERS = Registry("inkling.encoders", kind="encoder")
+
+__all__ = ["ENCODERS", "open_encoder"]

@@ -1,0 +1,117 @@
+"""One door to all encoders: a registered name, a folder on this machine, or a model of the hub."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkling.core.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from inkling.encoders.base import Encoder
+
+Progress = Callable[[int, int], None]
+HUB = "hub:"
+EXPORTED = ("card.json", "model.onnx", "tokenizer.json")
+"""The files of a folder that is read without torch."""
+_TRANSFORMER = "config.json"
+
+
+def _ignore(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def open_encoder(source: str, *, n_threads: int = 1, progress: Progress = _ignore) -> Encoder:
+    """Return the encoder that ``source`` names.
+
+    Args:
+        source: A registered name (``auto``, ``hashing``, ...); a folder with ``card.json``, ``model.onnx`` and
+            ``tokenizer.json``, as ``export_backbone`` writes it (no torch is needed); a folder with a saved transformer
+            (``config.json``; needs ``inkling[train]``); or a model of the hub, ``owner/name`` or ``hub:name``.
+        n_threads: Threads inside a model.
+        progress: Called as ``progress(n_done, n_texts)`` by encoders that tell of it.
+
+    Raises:
+        ConfigError: There is nothing of that name, or the folder holds no encoder.
+        BundleError: A file of the folder is missing or was altered.
+        MissingExtraError: A saved transformer or a model of the hub is named, and torch is not installed.
+    """
+    from inkling.encoders import ENCODERS
+
+    if source in ENCODERS.names():
+        return _registered(source, ENCODERS.get(source), n_threads, progress)
+    folder = folder_of(source)
+    if folder is not None:
+        return _from_folder(folder, n_threads, progress)
+    if not is_hub_name(source):
+        raise ConfigError(
+            f"There is no encoder named '{source}', and no folder of that name.",
+            hint=f"{nearest(source, ENCODERS.names())} Or name a folder, or a model of the hub as owner/name.",
+        )
+    return _made("backbone", source.removeprefix(HUB), n_threads, progress)
+
+
+def folder_of(source: str) -> Path | None:
+    """Return the folder that ``source`` names; None for a registered name or a model of the hub.
+
+    Raises:
+        ConfigError: It can only be a path, and there is no folder there.
+    """
+    from inkling.encoders import ENCODERS
+
+    if source in ENCODERS.names() or source.startswith(HUB):
+        return None
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file() or path.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+        seen = "is a file" if path.is_file() else "does not exist"
+        raise ConfigError(f"The encoder '{source}' {seen}; expected a folder.", hint="Check the path.")
+    return None
+
+
+def is_exported(folder: Path) -> bool:
+    """Return whether a folder holds all that is read without torch."""
+    return all((folder / name).is_file() for name in EXPORTED)
+
+
+def is_hub_name(source: str) -> bool:
+    """Return whether ``source`` has the form of a model of the hub: ``owner/name``, or anything behind ``hub:``."""
+    owner, _, name = source.partition("/")
+    return source.startswith(HUB) or (bool(owner) and bool(name) and os.sep not in name and " " not in source)
+
+
+def _from_folder(folder: Path, n_threads: int, progress: Progress) -> Encoder:
+    if is_exported(folder):
+        return _made("exported", folder, n_threads, progress)
+    if (folder / _TRANSFORMER).is_file():
+        return _made("backbone", str(folder), n_threads, progress)
+    there = sorted(path.name for path in folder.iterdir())[:8]
+    raise ConfigError(
+        f"The folder '{folder}' holds no encoder: there is {', '.join(there) or 'nothing'} in it.",
+        hint=f"Expected {', '.join(EXPORTED)} (an exported encoder), or {_TRANSFORMER} (a saved transformer).",
+    )
+
+
+def _made(name: str, source: Path | str, n_threads: int, progress: Progress) -> Encoder:
+    from inkling.encoders import ENCODERS
+
+    made: Encoder = ENCODERS.get(name)(source, n_threads=n_threads, progress=progress)
+    return made
+
+
+def _registered(name: str, kind: Any, n_threads: int, progress: Progress) -> Encoder:
+    taken = inspect.signature(kind).parameters
+    needed = [
+        p.name for p in taken.values() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ConfigError(
+            f"The encoder '{name}' needs {', '.join(needed)}.", hint="Name the folder itself, and it is opened."
+        )
+    given = {"n_threads": n_threads, "progress": progress}
+    made: Encoder = kind(**{key: value for key, value in given.items() if key in taken})
+    return made
