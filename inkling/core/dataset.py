@@ -39,6 +39,7 @@ class Interactions:
         default_factory=dict
     )  # name -> (N,) int32 codes into context_values[name]; -1 missing
     context_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Array = field(default_factory=lambda: np.empty(0, dtype=object))  # (N,) what was said or None; (0,) nothing
 
     def __len__(self) -> int:
         return len(self.user_rows)
@@ -47,7 +48,8 @@ class Interactions:
         """Return the events at positions ``index`` or under a mask, in that order."""
         columns = ("user_rows", "item_rows", "ts", "weights", "positive", "events", "values", "session_rows")
         picked = {name: getattr(self, name)[index] for name in columns}
-        return replace(self, **picked, context={name: column[index] for name, column in self.context.items()})
+        context = {name: column[index] for name, column in self.context.items()}
+        return replace(self, **picked, context=context, texts=self.texts[index] if len(self.texts) else self.texts)
 
     def until(self, ts: int) -> Interactions:
         """Return the events with a time up to and including ``ts``."""

@@ -179,7 +179,8 @@ def _mixed(data: Dataset, user_rows: I32, item_rows: I32, ts: I64) -> Dataset:
         for name, codes in events.context.items()
     }
     ordered: dict[str, Any] = {name: column[order] for name, column in columns.items()}
-    mixed = replace(events, **ordered, context=context)
+    texts = np.concatenate([events.texts, np.full(n, None, dtype=object)])[order] if len(events.texts) else events.texts
+    mixed = replace(events, **ordered, context=context, texts=texts)
     return replace(data, interactions=mixed, fingerprint="")
 
 

@@ -137,7 +137,14 @@ def _interactions(frame: pl.DataFrame, scenario: Scenario, user_ids: Vocabulary,
         event_names=tuple(names),
         context=context,
         context_values=values,
+        texts=_texts(frame),
     )
+
+
+def _texts(frame: pl.DataFrame) -> Array:
+    """Return what was said with each event (N,), None where nothing; (0,) where no event says anything."""
+    said = "text" in frame.columns and frame["text"].null_count() < frame.height
+    return frame["text"].to_numpy() if said else np.empty(0, dtype=object)
 
 
 def _event_codes(frame: pl.DataFrame, names: list[str]) -> I16:

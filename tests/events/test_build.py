@@ -127,3 +127,12 @@ def test_fingerprints_sort_texts_by_code_point_and_escape_as_json():
     frame = events(("é", 'q"', 1, "buy", None), ("Z", "京", 1, "buy", None), (None, "x", 1, "buy", None)).frame
     text = '[null,"x",1,"buy"]\n["Z","京",1,"buy"]\n["é","q\\"",1,"buy"]\n'
     assert fingerprint_rows(frame) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_was_said_comes_along():
+    rows = [("u", "a", 2, "view", None), ("u", "b", 1, "view", None)]
+    told = build_dataset(events(*rows, text=["later", None]), SCENARIO)
+    assert told.interactions.texts.tolist() == [None, "later"]
+    assert told.cut(1).interactions.texts.tolist() == [None]
+    silent = build_dataset(events(*rows), SCENARIO)
+    assert len(silent.interactions.texts) == len(silent.cut(1).interactions.texts) == 0
