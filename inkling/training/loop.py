@@ -45,6 +45,7 @@ class Plan:
         clip: Largest norm of the gradient; 0 does not clip.
         ema: Weight of the past in a running mean of the parameters, which is then what is measured and kept; 0 is off.
         bf16: The network computes in bfloat16; parameters stay in float32.
+        accumulate: Batches whose gradients are averaged before parameters move.
     """
 
     epochs: int
@@ -57,6 +58,7 @@ class Plan:
     clip: float = 0.0
     ema: float = 0.0
     bf16: bool = False
+    accumulate: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Around:
-    """What a loop may be given besides: a measure on validation (higher is better), curves, a file to resume from."""
+    """What a loop may be given besides: a measure on validation (higher is better), curves, a file to resume from.
+
+    ``stepped`` is called with the number of moves so far after parameters moved, while their gradients are still there.
+    """
 
     measure: Callable[[], float] | None = None
     watch: Watch | None = None
@@ -82,6 +87,7 @@ class Around:
     world: World = field(default_factory=World)
     groups: tuple[dict[str, Any], ...] = ()  # parameters with settings of their own, as torch's optimisers take them
     stage: str = "training"
+    stepped: Callable[[int], None] | None = None
 
 
 def train(
@@ -160,29 +166,39 @@ class _Loop:
         whole, n, epoch = 0.0, 0, _counted(batches)
         for place, batch in enumerate(epoch):
             self._set_rate((self.progress.epoch + place / len(epoch)) / self.plan.epochs)
-            value = self._step(batch, loss)
+            value = self._gradients(batch, loss, first=place % self.plan.accumulate == 0)
             whole, n = whole + value * len(batch), n + len(batch)
-            if self._out_of_time():
+            late = self._out_of_time()
+            if late or (place + 1) % self.plan.accumulate == 0 or place + 1 == len(epoch):
+                self._move(len(batch))
+            if late:
                 break
         self.progress.epoch += 1
         self.progress.losses.append(whole / max(n, 1))
         self._tell("loss", self.progress.losses[-1])
         self.model.eval()
 
-    def _step(self, batch: Any, loss: Callable[[Any], Tensor]) -> float:
-        self.optimizer.zero_grad(set_to_none=True)
+    def _gradients(self, batch: Any, loss: Callable[[Any], Tensor], *, first: bool) -> float:
+        """Add a batch's gradients, after none or after those of the batches before it; return its loss."""
+        if first:
+            self.optimizer.zero_grad(set_to_none=True)
         kind = next(self.model.parameters()).device.type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.plan.bf16):
             value = loss(batch)
-        value.backward()  # type: ignore[no-untyped-call]
-        self.around.world.share_gradients(self.model, len(batch))
+        (value / self.plan.accumulate).backward()  # type: ignore[no-untyped-call]
+        return float(value.detach())
+
+    def _move(self, n: int) -> None:
+        """Move the parameters by the gradients that are there; ``n`` is the size of the batch they end with."""
+        self.around.world.share_gradients(self.model, n)
         if self.plan.clip > 0:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         self.optimizer.step()
         if self.mean is not None:
             _average(self.mean, self.model, min(self.plan.ema, (1 + self.progress.step) / (10 + self.progress.step)))
         self.progress.step += 1
-        return float(value.detach())
+        if self.around.stepped is not None:
+            self.around.stepped(self.progress.step)
 
     def _set_rate(self, done: float) -> None:
         if self.plan.max_seconds > 0:

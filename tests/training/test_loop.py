@@ -146,3 +146,22 @@ def test_an_altered_checkpoint_and_one_of_another_model_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StoreError, match="not what was written"):
         fit(Line(), Around(checkpoint=tmp_path), epochs=1)
+
+
+def test_batches_may_be_gathered_into_one_move():
+    whole, parts = Line(), Line()
+    seen = []
+    quiet = {"optim": Optim("sgd", lr=0.1), "epochs": 2}
+    whole.loss = lambda x: (whole.model(x) - 3 * x - 1).square().mean()
+    parts.loss = lambda x: (parts.model(x) - 3 * x - 1).square().mean()
+    whole.batches = lambda epoch: [whole.x]
+    fit(whole, **quiet)
+    fit(parts, Around(stepped=seen.append), accumulate=4, **quiet)
+    assert parts.weights() == pytest.approx(whole.weights(), abs=1e-6)
+    assert seen == [1, 2]
+
+
+def test_a_last_group_that_is_not_full_moves_too():
+    line, seen = Line(), []
+    fit(line, Around(stepped=seen.append), accumulate=3, epochs=1)
+    assert seen == [1, 2]
