@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from inkling.core.arrays import F32
 from inkling.core.config import to_dict
 from inkling.core.errors import ConfigError
+from inkling.encoders._backbone_batches import length_batches
 from inkling.encoders._backbone_card import CARD, ModelCard, max_length, read_card, read_json, width
 from inkling.encoders._backbone_folder import (
     MINILM,
@@ -247,16 +248,3 @@ class BackboneEncoder:
         finally:
             torch.set_num_threads(threads)
         return found
-
-
-def length_batches(sizes: Sequence[int], n_tokens: int) -> Iterator[list[int]]:
-    """Yield rows, short texts first, ``n_tokens`` padded tokens at a time; rows without tokens stay out."""
-    order = sorted((row for row, size in enumerate(sizes) if size), key=lambda row: sizes[row])
-    batch: list[int] = []
-    for row in order:
-        if batch and (len(batch) + 1) * sizes[row] > n_tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch

@@ -1,0 +1,137 @@
+"""From a language model in torch to a folder that answers without torch: a graph, a tokenizer, a card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inkling.core.arrays import F32
+from inkling.core.errors import ConfigError, InklingError
+from inkling.encoders._backbone_folder import quiet, write_whole
+from inkling.encoders.backbone import Backbone
+from inkling.encoders.exported import CARD, FORMAT, ExportCard, ExportedEncoder
+from inkling.training.export import to_onnx
+
+_PROBES = (
+    "red mug",
+    "Toy Story (1995), a film for children and grown-up people: a cowboy doll is jealous of a new toy, a space ranger.",
+    "42",
+    "white hanging heart t-light holder",
+    "a good film about travelling by train, with music and a happy end, for an evening at home; " * 3,
+)
+_ATOL = 1e-4
+_LEAST_COSINE = 0.98
+
+
+class _Vectors(nn.Module):
+    """What is exported: tokens in, pooled vectors out."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.inner, self.backbone = backbone.model, backbone
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return (N, dim)."""
+        return self.backbone.vectors({"input_ids": input_ids, "attention_mask": attention_mask})
+
+
+def export(backbone: Backbone, folder: Path, *, int8: bool) -> None:
+    """Write the folder; see :func:`inkling.encoders.exported.export_backbone`."""
+    tokenizer = _fast_tokenizer(backbone)
+    expected = _vectors(backbone)
+    graph = _graph(backbone)
+    if int8:
+        from inkling.encoders._backbone_int8 import quantized
+
+        graph = quantized(graph)
+    contents = {"model.onnx": graph, "tokenizer.json": tokenizer.encode()}
+
+    def fill(place: Path) -> None:
+        for name, content in contents.items():
+            (place / name).write_bytes(content)
+        card = _card(backbone, {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}, int8=int8)
+        (place / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
+        _compare(ExportedEncoder(place).encode(_PROBES), expected, int8=int8)
+
+    write_whole(folder, fill, marks=(CARD,))
+
+
+def _fast_tokenizer(backbone: Backbone) -> str:
+    if not getattr(backbone.tokenizer, "is_fast", False):
+        raise ConfigError(
+            f"The tokenizer {type(backbone.tokenizer).__name__} cannot be written as tokenizer.json.",
+            hint="Load the model with a fast tokenizer, or serve it with the encoder 'backbone'.",
+        )
+    text: str = backbone.tokenizer.backend_tokenizer.to_str()
+    return text
+
+
+def _card(backbone: Backbone, sha256: dict[str, str], *, int8: bool) -> ExportCard:
+    card = backbone.card
+    return ExportCard(
+        format=FORMAT,
+        architecture=backbone.kind,
+        dim=backbone.dim,
+        max_tokens=card.max_tokens,
+        pooling=card.pooling,
+        prefix=card.prefix,
+        query_prefix=card.query_prefix,
+        pad_id=int(backbone.tokenizer.pad_token_id),
+        quantisation="int8 by rows" if int8 else "none",
+        learned=card.learned,
+        sha256=sha256,
+    )
+
+
+def _graph(backbone: Backbone) -> bytes:
+    """Trace with eager attention, whose graph has free sizes; the network is afterwards as it was."""
+    model: Any = backbone.model
+    attention, training = model.config._attn_implementation, model.training
+    free = {name: {0: "n", 1: "t"} for name in ("input_ids", "attention_mask")} | {"vectors": {0: "n"}}
+    try:
+        with quiet():
+            model.set_attn_implementation("eager")
+        model.eval()
+        batch = backbone.tokens(_PROBES[:2])
+        return to_onnx(_Vectors(backbone).eval(), batch, ["vectors"], free=free, atol=_ATOL)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InklingError(
+            f"The {backbone.kind} could not be exported: {str(error).splitlines()[0][:300]}",
+            hint="Serve it with the encoder 'backbone', which needs torch.",
+        ) from error
+    finally:
+        model.set_attn_implementation(attention)
+        model.train(training)
+
+
+def _vectors(backbone: Backbone) -> F32:
+    """Return torch's own vectors of the probes, one text at a time, of length one."""
+    training = backbone.model.training
+    backbone.model.eval()
+    with torch.no_grad():
+        rows = [backbone.vectors(backbone.tokens([text])) for text in _PROBES]
+    backbone.model.train(training)
+    found: F32 = nn.functional.normalize(torch.cat(rows), dim=-1).cpu().numpy()
+    return found
+
+
+def _compare(found: F32, expected: F32, *, int8: bool) -> None:
+    """Check the folder as it will be served, tokenizer included, on lengths that the trace has not seen."""
+    apart = float(np.abs(found - expected).max())
+    cosine = float((found * expected).sum(axis=1).min())
+    if int8 and not cosine >= _LEAST_COSINE:
+        raise InklingError(
+            f"The int8 graph has a cosine of {cosine:.3f} with torch's vectors, at least {_LEAST_COSINE} is expected.",
+            hint="Export with int8=False.",
+        )
+    if not int8 and not apart <= _ATOL * 10:
+        raise InklingError(
+            f"The exported folder is {apart:.2g} off torch's vectors, at most {_ATOL * 10:.2g} is allowed.",
+            hint="Serve it with the encoder 'backbone', which needs torch.",
+        )
