@@ -8,6 +8,7 @@ TITLES = {"1": "red mug", "2": "blue mug", "3": "garden lantern", "4": "paper la
 def main() -> None:
     engine = inkling.open()
     engine.put_items([{"item_id": item_id, "title": title} for item_id, title in TITLES.items()])
+    engine.read_all()
     engine.observe([{"user_id": "alice", "item_id": "1"}])
     for item in engine.recommend("alice", k=2, explain=True).items:
         print(f"{TITLES[item.item_id]:15} {item.score:.2f}  {item.reason.text if item.reason else ''}")

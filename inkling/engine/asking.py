@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,10 +133,10 @@ def _reasons(ask: Ask, query: Query, person: int, rows: I32, views: LiveViews, p
     if not ask.explain or not len(rows):
         return []
     alone = query.take([person]) if len(query) > 1 else query
-    return [
-        reason_of(found, views.title_of, views.item_ids.id_of, language=ask.language)
-        for found in pipeline.explain(alone, rows)
-    ]
+    found = pipeline.explain(alone, rows)
+    if not ask.text:  # the words are the person's own sentence
+        found = [replace(one, kind="about") if one.kind == "query" else one for one in found]
+    return [reason_of(one, views.title_of, views.item_ids.id_of, language=ask.language) for one in found]
 
 
 def new_id() -> str:

@@ -61,6 +61,23 @@ class Receipt(msgspec.Struct, frozen=True):
     """Place (log, state, users, cache, vectors, impressions) -> how many rows were removed."""
 
 
+class ReadingStatus(msgspec.Struct, frozen=True):
+    """How far the reader is."""
+
+    waiting: int = 0
+    """Texts that are written and not yet read."""
+    queued: int = 0
+    """How many of them are in the bounded queue; the others are marked and picked up later."""
+    read: int = 0
+    """Texts read since the start."""
+    failed: int = 0
+    """Texts that could not be read in several tries; they are tried again from time to time, and when they change."""
+    per_second: float = 0.0
+    """Texts read in a second of reading."""
+    lag_s: float = 0.0
+    """Age in seconds of the oldest text that waits."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Recommends, learns and forgets. Ids are the caller's own throughout; one id or many through the same verb."""
@@ -85,6 +102,8 @@ class Engine(Protocol):
     def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]: ...
     def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]: ...
     def merge(self, user_id: str, session_id: str) -> int: ...
+    def reading(self) -> ReadingStatus: ...
+    def read_all(self, timeout_s: float = 60.0) -> bool: ...
     def explain(self, user_id: str, item_id: str) -> dict[str, Any]: ...
     def erase(self, user_id: str) -> Receipt: ...
     def about(self) -> dict[str, Any]: ...

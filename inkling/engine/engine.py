@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -14,7 +13,7 @@ import numpy as np
 
 from inkling.core.config import parse
 from inkling.core.dataset import Dataset
-from inkling.core.errors import BundleError, NotFoundError, RequestError
+from inkling.core.errors import BundleError, RequestError
 from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
 from inkling.core.run import Run
@@ -22,16 +21,15 @@ from inkling.core.scenario import Scenario
 from inkling.engine import asking
 from inkling.engine.arrivals import Arrivals
 from inkling.engine.base import Accepted, Ask, Receipt, Row
-from inkling.engine.bundle import ERASED, Bundle
+from inkling.engine.bundle import Bundle
 from inkling.engine.clock import ClockName
 from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.learning import from_log, prepare
-from inkling.engine.live import LiveViews
+from inkling.engine.looking import Looking, item_row
 from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Start, Startable, Trace
 from inkling.engine.serving import Serving
 from inkling.engine.wire import check_events, check_rows
-from inkling.events.build import ANONYMOUS
 from inkling.events.folder import Folder
 from inkling.privacy.consent import may
 from inkling.privacy.door import Privacy, PrivacyDoor
@@ -39,11 +37,8 @@ from inkling.stores.address import open_log
 from inkling.stores.base import ChangeLog, Changes
 from inkling.stores.sqlite import Durability
 
-HIDDEN = (ANONYMOUS, ERASED)
-"""How keys of the vocabulary begin that are nobody's id: anonymous sessions, and who was erased."""
 
-
-class LocalEngine:
+class LocalEngine(Looking):
     """Recommends, learns and forgets, in this process. Made by ``inkling.open``."""
 
     def __init__(
@@ -68,8 +63,11 @@ class LocalEngine:
 
     def _start(self, bundle: Bundle | None, scenario: Scenario) -> None:
         """Serve a bundle, or nothing yet, from now on."""
+        before: Serving | None = getattr(self, "_serving", None)
         self._serving = Serving.of(self._log, bundle, scenario, self._clock_kind)
         self._commits.replay()  # what was written through the one before, while this one was being built
+        if before is not None:
+            before.keeper.stop(timeout_s=0.0)
 
     @property
     def bundle(self) -> Bundle | None:
@@ -80,11 +78,6 @@ class LocalEngine:
     def scenario(self) -> Scenario:
         """Return what the business wants."""
         return self._serving.scenario
-
-    @property
-    def views(self) -> LiveViews:
-        """Return what is known at this moment."""
-        return self._serving.views
 
     @property
     def pipeline(self) -> Pipeline:
@@ -132,7 +125,7 @@ class LocalEngine:
         now_ms = serving.now_ms()
         k = max(question.k for question in questions)
         with trace.stage("state"):
-            query = asking.query_of(self._inside(questions), serving.views, serving.pipeline, now_ms=now_ms)
+            query = serving.query_of(self._inside(questions), now_ms=now_ms)
         found = serving.pipeline.recommend(query, k, trace)
         with trace.stage("answer"):
             lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
@@ -173,7 +166,7 @@ class LocalEngine:
         """
         asking.check(Ask(history=(), k=k))
         serving, trace = self._serving, Trace()
-        row = _item_row(serving.views, item_id)
+        row = item_row(serving.views, item_id)
         with trace.stage("similar"):
             found = serving.pipeline.similar(
                 np.array([row], dtype=np.int32), k, allowed=serving.views.available(serving.now_ms())
@@ -193,9 +186,9 @@ class LocalEngine:
             NotFoundError: An item is unknown.
         """
         serving = self._serving
-        rows = [_item_row(serving.views, item_id) for item_id in item_ids]
+        rows = [item_row(serving.views, item_id) for item_id in item_ids]
         asked = self._inside([Ask(user_id=user_id)])
-        query = asking.query_of(asked, serving.views, serving.pipeline, now_ms=serving.now_ms())
+        query = serving.query_of(asked, now_ms=serving.now_ms())
         scores: list[float] = serving.pipeline.score(query, Jagged.from_lists([rows])).tolist()
         return [round(score, 6) for score in scores]
 
@@ -206,9 +199,9 @@ class LocalEngine:
             NotFoundError: The item is unknown.
         """
         serving = self._serving
-        row = _item_row(serving.views, item_id)
+        row = item_row(serving.views, item_id)
         asked = self._inside([Ask(user_id=user_id)])
-        query = asking.query_of(asked, serving.views, serving.pipeline, now_ms=serving.now_ms())
+        query = serving.query_of(asked, now_ms=serving.now_ms())
         found = serving.pipeline.explain(query, np.array([row], dtype=np.int32))[0]
         return {
             "user_id": user_id,
@@ -254,7 +247,10 @@ class LocalEngine:
             return self._commits.commit(Changes("events", tuple(fresh.values())))
 
     def put_items(self, rows: Sequence[Row]) -> int:
-        """Write whole items (``item_id`` and attributes); return the version that reflects them."""
+        """Write whole items (``item_id`` and attributes); return the version that reflects them.
+
+        Their texts are read in the background (``read_all`` waits for it); until then they are served by other signals.
+        """
         return self._commits.commit(Changes("items", check_rows(rows, "item_id")))
 
     def put_users(self, rows: Sequence[Row]) -> int:
@@ -267,7 +263,7 @@ class LocalEngine:
         Raises:
             NotFoundError: There is no such item.
         """
-        _item_row(self.views, item_id)
+        item_row(self.views, item_id)
         return self._commits.commit(Changes("patch_items", check_rows([{**changes, "item_id": item_id}], "item_id")))
 
     def patch_user(self, user_id: str, changes: Row) -> int:
@@ -281,7 +277,7 @@ class LocalEngine:
         Raises:
             NotFoundError: There is no such item.
         """
-        _item_row(self.views, item_id)
+        item_row(self.views, item_id)
         return self._commits.commit(Changes("delete_items", ({"item_id": item_id},)))
 
     def merge(self, user_id: str, session_id: str) -> int:
@@ -307,85 +303,6 @@ class LocalEngine:
 
     def _write_impressions(self, rows: tuple[dict[str, Any], ...]) -> int:
         return self._commits.commit(Changes("impressions", rows))
-
-    # -- looking --------------------------------------------------------------------------------------------------
-
-    def get_item(self, item_id: str) -> dict[str, Any]:
-        """Return an item's attributes.
-
-        Raises:
-            NotFoundError: There is no such item.
-        """
-        return {"item_id": item_id, **(self.views.catalog.get(_item_row(self.views, item_id)) or {})}
-
-    def get_user(self, user_id: str) -> dict[str, Any]:
-        """Return what is known of a person, and how many events they have.
-
-        Raises:
-            NotFoundError: Nothing is known of them.
-        """
-        views = self.views
-        row = views.user_ids.row_of(self._door.user_id(user_id))
-        if row < 0 or not views.knows(row):
-            raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
-        known = views.people.get(row) or {}
-        return {**known, "user_id": user_id, "n_events": views.state.n_events(row)}
-
-    def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
-        """Return items whose title or id contains ``text``."""
-        return self.views.catalog.find(text, limit=limit)
-
-    def find_users(self, prefix: str = "", *, limit: int = 20) -> list[str]:
-        """Return ids of people that start with ``prefix``."""
-        views = self.views
-        found = (
-            user_id
-            for row, user_id in enumerate(views.user_ids)
-            if user_id.startswith(prefix) and not user_id.startswith(HIDDEN) and views.knows(row)
-        )
-        return [user_id for user_id, _ in zip(found, range(limit))]  # noqa: B905 - the shorter one is meant to end it
-
-    def history(self, user_id: str, *, limit: int = 50) -> list[dict[str, Any]]:
-        """Return a person's last events, newest first."""
-        views = self.views
-        row = views.state.row_of(self._door.user_id(user_id))
-        if row < 0:
-            return []
-        past = views.state.history(np.array([row], dtype=np.int32), limit=limit)
-        names = tuple(views.event_names)
-        events = [
-            {
-                "item_id": views.item_ids.id_of(item),
-                "title": views.title_of(item),
-                "event": names[code],
-                "timestamp": ts,
-                "value": None if math.isnan(value) else value,
-            }
-            for item, code, ts, value in zip(
-                past.item_rows.tolist(), past.events.tolist(), past.ts.tolist(), past.values.tolist(), strict=True
-            )
-        ]
-        return events[::-1]
-
-    def about(self) -> dict[str, Any]:
-        """Return what this engine is: versions, bundle, scenario, sizes, measured quality."""
-        report = self.pipeline.report()
-        return {
-            "name": "inkling",
-            "bundle": self.bundle_name,
-            "pipeline": self.pipeline.name,
-            "scenario": self.scenario.name,
-            "events": list(dict.fromkeys([*self.scenario.positive, *self.views.event_names])),
-            "target_event": next(iter(self.scenario.positive), "interaction"),
-            "clock": "data" if self._serving.clock.follows_data(self.views.newest_ts) else "wall",
-            "now_ms": self.now_ms(),
-            "n_items": int(self.views.available(self.now_ms()).sum()),
-            "n_users": sum(not user_id.startswith(HIDDEN) for user_id in self.views.user_ids),
-            "n_events": self.views.n_events,
-            "version": self.version,
-            "members": [msgspec.to_builtins(member) for member in report.members],
-            "quality": dict(self.bundle.quality) if self.bundle else {},
-        }
 
     @property
     def version(self) -> int:
@@ -484,8 +401,9 @@ class LocalEngine:
         return self
 
     def close(self) -> None:
-        """Write what is left of the impressions and close the log."""
+        """Write what is left of the impressions, stop reading and close the log."""
         self._impressions.close()
+        self._serving.keeper.stop()
         self._log.close()
 
     def __enter__(self) -> Self:
@@ -493,13 +411,6 @@ class LocalEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _item_row(views: LiveViews, item_id: str) -> int:
-    row = views.item_ids.row_of(item_id)
-    if row < 0 or not views.catalog.exists(row):
-        raise NotFoundError(f"There is no item '{item_id}'.", hint="Write it first: put_items, or PUT /v1/items/ID.")
-    return row
 
 
 def _ask(user_id: str | None, fields: Mapping[str, Any]) -> Ask:

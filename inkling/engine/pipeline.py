@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 import msgspec
@@ -99,10 +100,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class PipelineState:
-    """A fitted pipeline as plain data: settings that JSON can hold, and arrays by component."""
+    """A fitted pipeline as plain data: settings that JSON can hold, arrays by component, and files."""
 
     settings: Mapping[str, Any]
     arrays: Mapping[str, Mapping[str, Array]]
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Files of the encoder, where a folder was named as one: its bundle carries a copy of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,26 @@ class Pipeline(Protocol):
     def report(self) -> PipelineReport: ...
     def save(self) -> PipelineState: ...
     def load(self, state: PipelineState) -> Self: ...
+
+
+@runtime_checkable
+class Reads(Pipeline, Protocol):
+    """A pipeline whose items are served before they are read.
+
+    ``list_items`` takes in at once what needs no reading; ``read`` turns texts into vectors (N, dim), slowly, on a
+    thread that no question waits for; ``place_items`` takes these in, cheaply. ``vectors`` (n, dim) are those of all
+    items, zero where nothing was read. ``forget`` drops what is kept of texts that must not be kept. ``encoder`` is the
+    name under which ``encode`` returns vectors.
+    """
+
+    @property
+    def encoder(self) -> str: ...
+    @property
+    def vectors(self) -> F32: ...
+    def list_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None: ...
+    def read(self, texts: Sequence[str]) -> F32: ...
+    def place_items(self, item_rows: I32, vectors: F32) -> None: ...
+    def forget(self, texts: Sequence[str]) -> None: ...
 
 
 @runtime_checkable

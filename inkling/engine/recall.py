@@ -20,7 +20,7 @@ from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError, MissingExtraError
 from inkling.core.query import Query
 from inkling.core.run import Run
-from inkling.engine.stack import Stack
+from inkling.engine.stack import Listed, Stack
 from inkling.engine.weights import power
 from inkling.retrieval import RETRIEVERS
 from inkling.retrieval.base import ItemUpdatable, Retriever, Scorer, Updatable
@@ -176,7 +176,8 @@ class Recall:
         for member in self.members.values():
             if isinstance(member, ItemUpdatable):
                 member.put_items(item_rows, vectors)
-        self._stack = None
+                if isinstance(member, Listed):  # the others keep their lists: laying all out anew takes a while
+                    self._stack = None
 
     def _union(self, mine: F32, query: Query, person: int) -> I32:
         """Return the rows that are among the best k of any member and may be answered."""
@@ -197,8 +198,12 @@ class Recall:
 def _retriever(config: MemberConfig, name: str, encoder: Any) -> Retriever:
     kind = RETRIEVERS.get(config.retriever)
     settings = parse(kind.Config, config.settings, where=f"members.{name}.settings")
-    reads = "encoder" in inspect.signature(kind).parameters
-    made: Retriever = kind(settings, encoder=encoder) if reads and encoder is not None else kind(settings)
+    if encoder is None or "encoder" not in inspect.signature(kind).parameters:
+        plain: Retriever = kind(settings)
+        return plain
+    if "encoder" in type(settings).__struct_fields__:  # texts of questions come under the name of what reads them
+        settings = msgspec.structs.replace(settings, encoder=encoder.name)
+    made: Retriever = kind(settings, encoder=encoder)
     return made
 
 

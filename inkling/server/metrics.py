@@ -108,6 +108,11 @@ def _gauges(about: Mapping[str, Any]) -> list[str]:
         ("n_items", "inkling_items", "Items in the catalogue."),
         ("n_users", "inkling_users", "People known."),
         ("n_events", "inkling_events_stored", "Events held."),
+        ("unread_waiting", "inkling_unread_items", "Items written whose text is not read yet."),
+        ("unread_queued", "inkling_reading_queue", "Items in the bounded queue of the reader."),
+        ("unread_failed", "inkling_unreadable_items", "Items whose text could not be read; tried again later."),
+        ("unread_per_second", "inkling_reading_per_second", "Texts read in a second of reading."),
+        ("unread_lag_s", "inkling_reading_lag_seconds", "Age of the oldest text that waits."),
     )
     for key, name, meaning in gauges:
         value = about.get(key)

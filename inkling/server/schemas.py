@@ -118,6 +118,19 @@ class VersionOut(msgspec.Struct, frozen=True):
     version: int
 
 
+class WrittenOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The version that holds a write; with ``wait``, whether the texts of all items were read in that time."""
+
+    version: int
+    read: bool | None = None
+
+
+class WaitQuery(Wire, frozen=True, kw_only=True):
+    """How many seconds to wait until what is written is read by the language model; 0 does not wait."""
+
+    wait: Annotated[float, Meta(ge=0, le=600)] = 0.0
+
+
 class ErasedOut(msgspec.Struct, frozen=True):
     """Proof of an erasure: place -> how many rows were removed."""
 

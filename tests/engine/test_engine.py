@@ -25,6 +25,7 @@ def acts(*pairs, event="interaction"):
 def engine():
     with inkling.open("memory://") as made:
         made.put_items([{"item_id": key, "title": title, "price": float(key)} for key, title in TITLES.items()])
+        assert made.read_all()
         made.observe(acts(("ann", "1"), ("bob", "3"), ("cat", "3"), ("cat", "5"), ("dan", "3")))
         yield made
 
@@ -112,6 +113,7 @@ def test_an_unknown_item_is_not_found(engine):
 def test_a_sentence_finds_what_it_names(text, names, first):
     with inkling.open("memory://") as engine:
         engine.put_items([{"item_id": name, "title": name} for name in names])
+        assert engine.read_all()
         answer = engine.recommend(text=text, k=5, explain=True)
         assert set(answer.item_ids[:2]) == first
         assert answer.items[0].reason.kind == "query"
@@ -125,6 +127,7 @@ def test_a_narrow_filter_still_gives_k_answers():
             for n in range(1000)
         ]
         engine.put_items(rows)
+        assert engine.read_all()
         engine.observe(acts(*(("ann", f"i{n}") for n in range(5))))
         rare = {"all": [{"field": "shelf", "op": "eq", "value": "rare"}]}
         for who in ({"user_id": "ann"}, {"user_id": "nobody"}, {"text": "thing 3"}):
@@ -277,6 +280,7 @@ def test_pseudonyms_stand_for_people_in_every_verb():
     privacy = Privacy(pseudonyms=True)
     with inkling.open("memory://", privacy=privacy, secret=b"0123456789abcdef") as engine:
         engine.put_items([{"item_id": key, "title": title} for key, title in TITLES.items()])
+        assert engine.read_all()
         engine.observe([{"user_id": "ann", "item_id": "1"}, {"session_id": "s1", "item_id": "1"}])
         assert "ann" not in str([block.rows for block in engine._log.scan()])
         assert engine.recommend("ann", k=5).item_ids[0] == "2"
@@ -346,6 +350,7 @@ def test_a_warm_engine_answers_as_a_cold_one_and_leaves_no_trace():
     with inkling.open() as cold, inkling.open() as warm:
         for engine in (cold, warm):
             engine.put_items([{"item_id": "1", "title": "red mug"}, {"item_id": "2", "title": "garden lantern"}])
+            assert engine.read_all()
         version = warm.version
         assert warm.warm().version == version
         assert warm.recommend(text="a mug", k=2).item_ids == cold.recommend(text="a mug", k=2).item_ids == ["1", "2"]

@@ -45,6 +45,7 @@ def test_what_happens_after_the_fit_counts_at_once(shop, fitted):
 
 def test_an_item_that_came_after_the_fit(fitted):
     fitted.put_items([{"item_id": "cat-house", "title": "cat house", "categories": ["cat"]}])
+    assert fitted.read_all()
     assert "cat-house" in fitted.recommend(text="a house for my cat", k=3).item_ids
     fitted.observe([{"user_id": "new", "item_id": "cat-house", "event": "purchase"}])
     answer = fitted.recommend("new", k=5, explain=True)

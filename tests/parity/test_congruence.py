@@ -22,7 +22,9 @@ def buy(user, item, day, **more):
 
 def put(engine):
     rows = [{"item_id": str(n), "title": title, "price": n * 1.5} for n, title in enumerate(TITLES)]
-    return engine.put_items(rows), engine.put_users([{"user_id": "ann", "city": "Oslo"}])
+    versions = engine.put_items(rows), engine.put_users([{"user_id": "ann", "city": "Oslo"}])
+    assert engine.read_all()
+    return versions
 
 
 def act(engine):
@@ -129,6 +131,7 @@ def test_a_store_that_is_opened_again_gives_the_same_answers(tmp_path):
         before, known, version = ask(engine), look(engine), engine.version
     with opened(url) as again:
         assert again.version == version
+        assert again.read_all()
         assert ask(again) == before
         assert look(again) == known
         assert fail(again) == fail(again)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 
 from inkling.core.errors import NotFoundError, RequestError, VersionError
 from inkling.core.recommendation import Reason, Recommendation, RecommendedItem
-from inkling.engine.base import Accepted, Ask, Receipt, Rejected
+from inkling.engine.base import Accepted, Ask, ReadingStatus, Receipt, Rejected
 
 TEXTS = {
     "en": {"repeat": "You had this before", "because_item": "Goes with “{}”", "popular": "Many people choose this now"},
@@ -143,6 +143,12 @@ class FakeEngine:
         for row in rows:
             self.items[row["item_id"]] = dict(row)
         return self._moved()
+
+    def reading(self):
+        return ReadingStatus(read=len(self.items))
+
+    def read_all(self, timeout_s=60.0):
+        return True
 
     def put_users(self, rows):
         for row in rows:

@@ -48,7 +48,12 @@ def wire():
         time.sleep(0.01)
     call = Wire(listener.getsockname()[1])
     rows = [{"item_id": key, "title": title, "price": float(key)} for key, title in TITLES.items()]
-    call("POST", "/v1/items", {"items": [*rows, *({"item_id": word, "title": word} for word in PLACES)]}, expect=200)
+    call(
+        "POST",
+        "/v1/items?wait=60",
+        {"items": [*rows, *({"item_id": word, "title": word} for word in PLACES)]},
+        expect=200,
+    )
     acts = [("ann", "1"), ("ann", "3"), ("bob", "2"), ("bob", "3"), ("cat", "4"), ("cat", "3"), ("dan", "5")]
     events = [{"user_id": user, "item_id": item, "event": "interaction"} for user, item in acts]
     assert call("POST", "/v1/events", {"events": events}, expect=202)["accepted"] == len(acts)

@@ -7,21 +7,27 @@ from typing import Any
 from inkling.core.errors import NotFoundError
 from inkling.server.endpoint import Call, Endpoint, always
 from inkling.server.rows import with_id, with_path_id
-from inkling.server.schemas import FindItemsQuery, ItemsIn, ItemsOut, Row, VersionOut
+from inkling.server.schemas import FindItemsQuery, ItemsIn, ItemsOut, Row, VersionOut, WaitQuery, WrittenOut
 
 
-def _put_item(call: Call) -> VersionOut:
-    return VersionOut(call.engine.put_items([with_path_id(call.body, "item_id", call.ids["id"])]))
+def _put_item(call: Call) -> WrittenOut:
+    return _read(call, call.engine.put_items([with_path_id(call.body, "item_id", call.ids["id"])]))
 
 
-def _put_items(call: Call) -> VersionOut:
-    return VersionOut(call.engine.put_items(with_id(call.body.items, "item_id", where="items")))
+def _put_items(call: Call) -> WrittenOut:
+    return _read(call, call.engine.put_items(with_id(call.body.items, "item_id", where="items")))
 
 
-def _patch_item(call: Call) -> VersionOut:
+def _patch_item(call: Call) -> WrittenOut:
     changes = with_path_id(call.body, "item_id", call.ids["id"])
     del changes["item_id"]
-    return VersionOut(call.engine.patch_item(call.ids["id"], changes))
+    return _read(call, call.engine.patch_item(call.ids["id"], changes))
+
+
+def _read(call: Call, version: int) -> WrittenOut:
+    """Answer at once, or when all texts are read, or when the time that the caller gave is over."""
+    query: WaitQuery = call.query
+    return WrittenOut(version, call.engine.read_all(query.wait) if query.wait else None)
 
 
 def _get_item(call: Call) -> dict[str, Any]:
@@ -50,8 +56,17 @@ _ONE, _ALL = "/v1/items/{id}", "/v1/items"
 
 ENDPOINTS = (
     Endpoint("GET", _ONE, _get_item, "Read an item.", answer=dict[str, Any]),
-    Endpoint("PUT", _ONE, _put_item, "Write an item.", body=Row, answer=VersionOut, blocking=always),
-    Endpoint("PATCH", _ONE, _patch_item, "Change attributes of an item.", body=Row, answer=VersionOut, blocking=always),
+    Endpoint("PUT", _ONE, _put_item, "Write an item.", body=Row, query=WaitQuery, answer=WrittenOut, blocking=always),
+    Endpoint(
+        "PATCH",
+        _ONE,
+        _patch_item,
+        "Change attributes of an item.",
+        body=Row,
+        query=WaitQuery,
+        answer=WrittenOut,
+        blocking=always,
+    ),
     Endpoint("DELETE", _ONE, _delete_item, "Delete an item.", answer=VersionOut, blocking=always),
     Endpoint(
         "GET",
@@ -62,5 +77,14 @@ ENDPOINTS = (
         answer=ItemsOut,
         blocking=always,
     ),
-    Endpoint("POST", _ALL, _put_items, "Write many items.", body=ItemsIn, answer=VersionOut, blocking=always),
+    Endpoint(
+        "POST",
+        _ALL,
+        _put_items,
+        "Write many items; their texts are read in the background, and served by other signals until then.",
+        body=ItemsIn,
+        query=WaitQuery,
+        answer=WrittenOut,
+        blocking=always,
+    ),
 )

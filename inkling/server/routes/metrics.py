@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import PlainTextResponse
 
 from inkling.server.endpoint import Call, Endpoint
@@ -9,7 +10,9 @@ from inkling.server.metrics import CONTENT_TYPE
 
 
 def _metrics(call: Call) -> PlainTextResponse:
-    about = {**call.engine.about(), "log_version": call.engine.version}
+    reading = msgspec.structs.asdict(call.engine.reading())
+    unread = {f"unread_{name}": value for name, value in reading.items()}
+    about = {**call.engine.about(), "log_version": call.engine.version, **unread}
     return PlainTextResponse(call.around.metrics.render(about), headers={"Content-Type": CONTENT_TYPE})
 
 
