@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inkling.core.registry import Registry
-from inkling.encoders._opening import open_encoder
+from inkling.encoders._opening import fitted_encoder, open_encoder
 
 ENCODERS = Registry("inkling.encoders", kind="encoder")
 
-__all__ = ["ENCODERS", "open_encoder"]
+__all__ = ["ENCODERS", "fitted_encoder", "open_encoder"]

@@ -19,6 +19,7 @@ _IDEOGRAPHS = (
     *((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF)),  # Chinese, Japanese, Korean
 )
 _MAX_WORD = 64
+LAST_LATIN = 0x24F
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,8 @@ def _kinds() -> NDArray[np.uint8]:
         kinds[first : last + 1] *= 2
     kinds[0x10000] = 2
     return np.minimum(kinds, 2)
+
+
+def beyond_latin(text: str) -> bool:
+    """Return whether a text holds a letter that is not Latin."""
+    return not text.isascii() and any(ord(c) > LAST_LATIN and unicodedata.category(c)[0] in "LM" for c in text)

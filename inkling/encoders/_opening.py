@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkling.core.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from inkling.core.run import Run
     from inkling.encoders.base import Encoder
 
 Progress = Callable[[int, int], None]
@@ -24,7 +25,7 @@ def _ignore(done: int, total: int) -> None:
     """Report nothing."""
 
 
-def open_encoder(source: str, *, n_threads: int = 1, progress: Progress = _ignore) -> Encoder:
+def open_encoder(source: str, *, n_threads: int = 1, query: bool = False, progress: Progress = _ignore) -> Encoder:
     """Return the encoder that ``source`` names.
 
     Args:
@@ -32,6 +33,7 @@ def open_encoder(source: str, *, n_threads: int = 1, progress: Progress = _ignor
             ``tokenizer.json``, as ``export_backbone`` writes it (no torch is needed); a folder with a saved transformer
             (``config.json``; needs ``inkling[train]``); or a model of the hub, ``owner/name`` or ``hub:name``.
         n_threads: Threads inside a model.
+        query: Whether texts ask instead of describing, for models that are told (by a prefix) which they read.
         progress: Called as ``progress(n_done, n_texts)`` by encoders that tell of it.
 
     Raises:
@@ -45,13 +47,21 @@ def open_encoder(source: str, *, n_threads: int = 1, progress: Progress = _ignor
         return _registered(source, ENCODERS.get(source), n_threads, progress)
     folder = folder_of(source)
     if folder is not None:
-        return _from_folder(folder, n_threads, progress)
+        return _made(_kind_of(folder), str(folder), n_threads, query, progress)
     if not is_hub_name(source):
         raise ConfigError(
             f"There is no encoder named '{source}', and no folder of that name.",
             hint=f"{nearest(source, ENCODERS.names())} Or name a folder, or a model of the hub as owner/name.",
         )
-    return _made("backbone", source.removeprefix(HUB), n_threads, progress)
+    return _made("backbone", source.removeprefix(HUB), n_threads, query, progress)
+
+
+def fitted_encoder(source: str, texts: Sequence[str], run: Run) -> Encoder:
+    """Return the encoder that ``source`` names, having learned from ``texts`` where it is one that learns."""
+    from inkling.encoders.base import Trainable
+
+    encoder = open_encoder(source, n_threads=run.n_threads)
+    return encoder.fit(texts, run) if isinstance(encoder, Trainable) else encoder
 
 
 def folder_of(source: str) -> Path | None:
@@ -84,11 +94,11 @@ def is_hub_name(source: str) -> bool:
     return source.startswith(HUB) or (bool(owner) and bool(name) and os.sep not in name and " " not in source)
 
 
-def _from_folder(folder: Path, n_threads: int, progress: Progress) -> Encoder:
+def _kind_of(folder: Path) -> str:
     if is_exported(folder):
-        return _made("exported", folder, n_threads, progress)
+        return "exported"
     if (folder / _TRANSFORMER).is_file():
-        return _made("backbone", str(folder), n_threads, progress)
+        return "backbone"
     there = sorted(path.name for path in folder.iterdir())[:8]
     raise ConfigError(
         f"The folder '{folder}' holds no encoder: there is {', '.join(there) or 'nothing'} in it.",
@@ -96,10 +106,10 @@ def _from_folder(folder: Path, n_threads: int, progress: Progress) -> Encoder:
     )
 
 
-def _made(name: str, source: Path | str, n_threads: int, progress: Progress) -> Encoder:
+def _made(name: str, source: str, n_threads: int, query: bool, progress: Progress) -> Encoder:  # noqa: FBT001
     from inkling.encoders import ENCODERS
 
-    made: Encoder = ENCODERS.get(name)(source, n_threads=n_threads, progress=progress)
+    made: Encoder = ENCODERS.get(name)(source, n_threads=n_threads, query=query, progress=progress)
     return made
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkling.core.arrays import F32, I64, Bool
+from inkling.encoders._characters import LAST_LATIN
 from inkling.encoders._shipped import read_checked, shipped
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-_LAST_LATIN = 0x24F
 
 
 class Tokens:
@@ -74,7 +73,7 @@ def flatten(ids: Sequence[Sequence[int]]) -> tuple[I64, I64]:
 
 
 def _latin(character: str) -> bool:
-    return ord(character) <= _LAST_LATIN or unicodedata.category(character)[0] not in "LM"
+    return ord(character) <= LAST_LATIN or unicodedata.category(character)[0] not in "LM"
 
 
 @lru_cache(maxsize=4)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self, runtime_checkable
 
-from inkling.core.arrays import F32
+from inkling.core.arrays import F32, Array
+from inkling.core.run import Run
 
 
 @runtime_checkable
@@ -43,3 +44,16 @@ class Reader(Encoder, Protocol):
     def unknown_share(self, texts: Sequence[str]) -> F32:  # (N,)
         """Return each text's share of tokens that the weights never learned; 1 for a text without tokens."""
         ...
+
+
+@runtime_checkable
+class Trainable(Encoder, Protocol):
+    """An encoder that learns from the user's own texts, without labels.
+
+    ``fit`` returns self, and moves the fingerprint where it changes a vector. ``state`` and ``load_state`` are plain
+    arrays: what a bundle keeps; an empty state is what was never fitted.
+    """
+
+    def fit(self, texts: Sequence[str], run: Run) -> Self: ...
+    def state(self) -> Mapping[str, Array]: ...
+    def load_state(self, state: Mapping[str, Array]) -> Self: ...

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _BOX = ArtifactBox("bundle")
 _COLUMNS = ("user_rows", "item_rows", "ts", "weights", "positive", "events", "values", "session_rows")
+_ENCODER = "encoder/"
 ERASED = "\x1ferased"
 
 
@@ -102,8 +103,10 @@ class Bundle:
         for name, table in (("items", self.base.items), ("users", self.base.people), ("links", self.base.links)):
             if table is not None:
                 files[f"catalogue/{name}.parquet"] = _parquet(table.frame)
+        files |= {_ENCODER + name: _content(path) for name, path in self.state.files.items()}
         _BOX.write(folder, files, about=self._about(), replace=folder.exists())
-        self.path = folder
+        carried = {name: folder / _ENCODER / name for name in self.state.files}
+        self.state, self.path = replace(self.state, files=carried), folder
 
     def _about(self) -> dict[str, Any]:
         events = self.base.interactions
@@ -139,7 +142,7 @@ class Bundle:
             id=about["id"],
             pipeline_name=about["pipeline"],
             scenario=scenario,
-            state=PipelineState(about["settings"], arrays),
+            state=PipelineState(about["settings"], arrays, _carried(found, folder)),
             base=_base(found, scenario),
             state_version=about["state_version"],
             quality=about["quality"],
@@ -170,6 +173,21 @@ class Bundle:
 
 def _plain(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"The encoder's file {path} cannot be read: {error.strerror}.",
+            hint="It is needed until the bundle is saved.",
+        ) from error
+
+
+def _carried(found: Artifacts, folder: Path) -> dict[str, Path]:
+    """Return the files of the encoder inside a bundle, which were checked like all others."""
+    return {name.removeprefix(_ENCODER): folder / name for name in found.files if name.startswith(_ENCODER)}
 
 
 def _interaction_arrays(events: Interactions) -> dict[str, Array]:

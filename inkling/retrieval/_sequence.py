@@ -105,12 +105,12 @@ class SequenceModel(ABC):
         events = signals(data, name=self.name)
         begun, self._earlier = self._earlier, None
         earlier = None if begun is None else (begun[0], Vocabulary(begun[1]).rows(data.item_ids))
-        texts = self._texts(data)
+        texts = self._texts(data, run)
         mean = self._mean
         self._take({**fit_sequences(self, data, events, run, texts=texts, earlier=earlier), "mean": mean})
         return self
 
-    def _texts(self, data: Dataset) -> F32 | None:
+    def _texts(self, data: Dataset, run: Run) -> F32 | None:
         """Return language vectors (n_items, t); zeros where there is no text."""
         if self.config.text == "off":
             return None
@@ -118,11 +118,12 @@ class SequenceModel(ABC):
         distinct = list(dict.fromkeys(text for text in texts if text))
         if not distinct:
             return None
-        if self._encoder is None:
-            from inkling.encoders import ENCODERS
+        encoder = self._encoder
+        if encoder is None:
+            from inkling.encoders import fitted_encoder
 
-            self._encoder = ENCODERS.get(self.config.encoder)()
-        read = np.asarray(self._encoder.encode(distinct), dtype=np.float32)
+            encoder = fitted_encoder(self.config.encoder, distinct, run)
+        read = np.asarray(encoder.encode(distinct), dtype=np.float32)
         # What all texts have in common tells no item from another.
         self._mean = read.mean(axis=0)
         read = normalize_rows(read - self._mean)

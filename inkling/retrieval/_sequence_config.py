@@ -78,4 +78,4 @@ class SequenceConfig(Config, frozen=True, kw_only=True):
     forget: Share = 0.2
     """With text: chance, while training, that an item goes by its text alone, so that new items can."""
     encoder: str = "auto"
-    """Registered name of the encoder that reads the items."""
+    """The encoder that reads the items, by name or folder."""

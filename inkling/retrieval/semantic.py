@@ -27,7 +27,7 @@ class SemanticConfig(TasteConfig, frozen=True, kw_only=True):
     half_life_days: AtLeastZero = 90.0
     """Age at which an event of the history counts half; 0 is no decay."""
     encoder: str = "auto"
-    """Registered name of the encoder that reads the items; also the name of the query's text vectors."""
+    """The encoder that reads the items, by name or folder; also the name of the query's text vectors."""
     measure: Literal["cosine", "euclidean"] = "cosine"
     """Nearness to the person's vector: its cosine, or 1 / (1 + the distance between vectors of length one)."""
     values: AtLeastZero = 0.0
@@ -66,7 +66,7 @@ class Semantic:
         self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._axes = np.zeros((0, 0), dtype=np.float32)
         if distinct:
-            read = self._read(distinct)
+            read = self._read(distinct, run)
             if 0 < self.config.dim < read.shape[1]:
                 self._axes = _main_directions(read, self.config.dim)
             rows = np.array([row for row, text in enumerate(texts) if text], dtype=np.int32)
@@ -78,12 +78,13 @@ class Semantic:
         """Return the items' vectors (n, dim), of length one or zero."""
         return self._vectors
 
-    def _read(self, texts: list[str]) -> F32:
-        if self._encoder is None:
-            from inkling.encoders import ENCODERS
+    def _read(self, texts: list[str], run: Run) -> F32:
+        encoder = self._encoder
+        if encoder is None:
+            from inkling.encoders import fitted_encoder
 
-            self._encoder = ENCODERS.get(self.config.encoder)()
-        return np.asarray(self._encoder.encode(texts), dtype=np.float32)
+            encoder = fitted_encoder(self.config.encoder, texts, run)
+        return np.asarray(encoder.encode(texts), dtype=np.float32)
 
     def put_items(self, item_rows: I32, vectors: F32) -> None:
         """Take in the vectors (n, dim) of new or changed items.

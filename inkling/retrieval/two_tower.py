@@ -41,7 +41,7 @@ class TwoTowerConfig(Config, frozen=True, kw_only=True):
     buckets: AtLeastOne = 20_000
     """Attributes of items and people are hashed into so many rows."""
     encoder: str = ""
-    """Registered name of the encoder that reads the items' texts ("auto": the best there is); empty reads none."""
+    """The encoder of the items' texts, by name or folder ("auto": the best there is); empty reads none."""
     forget: Share = 0.1
     """Chance, in training, that an item goes by its attributes and text alone, so that a new one can."""
     temperature: Positive = 0.07
@@ -103,7 +103,7 @@ class TwoTower:
         ordered = data.scenario.time != "none"
         windows = Windows.of(events, self.config.length, ordered=ordered, rng=run.rng(self.name, "windows"))
         words = hashed(data.items.frame, self.config.buckets), self._people(data)
-        texts = self._read(data.items.texts())
+        texts = self._read(data.items.texts(), run)
         weights = fit_towers(windows, words, texts, self.config, run)
         trained = np.zeros(data.n_items, dtype=np.bool_)
         trained[events.item_rows] = True
@@ -121,16 +121,17 @@ class TwoTower:
         own = hashed(data.people.frame, self.config.buckets)
         return np.concatenate([own, np.zeros((1, own.shape[1]), dtype=np.int32)])
 
-    def _read(self, texts: list[str]) -> F32 | None:
+    def _read(self, texts: list[str], run: Run) -> F32 | None:
         """Return the language vectors (n, t) of the items, each distinct text read once; None without an encoder."""
         distinct = list(dict.fromkeys(text for text in texts if text))
-        if not distinct or (self._encoder is None and not self.config.encoder):
+        encoder = self._encoder
+        if not distinct or (encoder is None and not self.config.encoder):
             return None
-        if self._encoder is None:
-            from inkling.encoders import ENCODERS
+        if encoder is None:
+            from inkling.encoders import fitted_encoder
 
-            self._encoder = ENCODERS.get(self.config.encoder)()
-        read = normalize_rows(np.asarray(self._encoder.encode(distinct), dtype=np.float32))
+            encoder = fitted_encoder(self.config.encoder, distinct, run)
+        read = normalize_rows(np.asarray(encoder.encode(distinct), dtype=np.float32))
         place = {text: row for row, text in enumerate(distinct)}
         out = np.zeros((len(texts), read.shape[1]), dtype=np.float32)
         told = [row for row, text in enumerate(texts) if text]

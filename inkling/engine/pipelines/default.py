@@ -127,7 +127,7 @@ class Default:
                 hint=f"Positive are: {', '.join(self.scenario.positive)}. Set [positive] in dataset.toml.",
             )
         start = time.perf_counter()
-        self._reader.use(run)
+        self._reader.fit(data.items.texts(), run)
         self.scenario = data.scenario
         self._shown = Shown(self.scenario)
         limit = minutes * 60 if minutes > 0 else float("inf")
@@ -238,7 +238,7 @@ class Default:
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, F32]:
         """Return the texts' vectors by the encoder's name."""
-        return {self.config.encoder: self._reader.encode(texts)}
+        return {self.config.encoder: self._reader.ask(texts)}
 
     def recommend(self, query: Query, k: int, trace: Trace) -> Candidates:
         """Return each person's first k."""
@@ -347,9 +347,33 @@ class Default:
         """Read new or changed items."""
         texts = [item_text([item.get(column) for column in TEXT_COLUMNS]) for item in items]
         if any(texts):
-            vectors = self._reader.encode(texts)
-            self._recall.put_items(item_rows, vectors)
-            self._said.semantic.put_items(item_rows, vectors)
+            self.place_items(item_rows, self.read(texts))
+
+    def list_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None:
+        """Take in what needs no reading: nothing, as popularity, habits and rules come with events and attributes."""
+
+    def read(self, texts: Sequence[str]) -> F32:
+        """Return what items say as vectors (N, dim)."""
+        return self._reader.encode(texts)
+
+    def place_items(self, item_rows: I32, vectors: F32) -> None:
+        """Take in the vectors of items that were read."""
+        self._recall.put_items(item_rows, vectors)
+        self._said.semantic.put_items(item_rows, vectors)
+
+    @property
+    def encoder(self) -> str:
+        """Return the name under which texts' vectors are known."""
+        return self.config.encoder
+
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, dim), of length one or zero."""
+        return self._said.semantic.vectors
+
+    def forget(self, texts: Sequence[str]) -> None:
+        """Drop the vectors that are kept of these texts."""
+        self._reader.forget(texts)
 
     def report(self) -> PipelineReport:
         """Return what the fit chose and why."""
@@ -375,11 +399,12 @@ class Default:
             "curve": list(self._choice.curve),
             "report": msgspec.to_builtins(self._report),
         }
-        return PipelineState(settings, arrays)
+        return self._reader.kept(PipelineState(settings, arrays))
 
     def load(self, state: PipelineState) -> Self:
         """Take back what ``save`` returned; the settings are those that this pipeline was made with."""
         saved = state.settings
+        self._reader.load(state)
         self._recall.members = {
             name: member.load_state(state.arrays[f"member.{name}"])
             for name, member in self._recall.members.items()

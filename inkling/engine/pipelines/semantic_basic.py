@@ -64,6 +64,7 @@ class SemanticBasic:
 
     def fit(self, data: Dataset, run: Run, *, minutes: float = 0.0) -> Self:
         """Read the catalogue and count the events."""
+        self._reader.fit(data.items.texts(), run)
         self.scenario = data.scenario
         self._shown = Shown(self.scenario)
         self._semantic.fit(data, run)
@@ -80,7 +81,7 @@ class SemanticBasic:
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, F32]:
         """Return the texts' vectors by the encoder's name."""
-        return {self.config.encoder: self._reader.encode(texts)}
+        return {self.config.encoder: self._reader.ask(texts)}
 
     def recommend(self, query: Query, k: int, trace: Trace) -> Candidates:
         """Return each person's first k."""
@@ -177,13 +178,39 @@ class SemanticBasic:
 
     def put_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None:
         """Read new or changed items."""
+        self.list_items(item_rows, items)
         texts = [item_text([item.get(column) for column in TEXT_COLUMNS]) for item in items]
         if any(texts):
-            self._semantic.put_items(item_rows, self._reader.encode(texts))
+            self.place_items(item_rows, self.read(texts))
+
+    def list_items(self, item_rows: I32, items: Sequence[Mapping[str, Any]]) -> None:
+        """Take in the titles of new or changed items."""
         for row, item in zip(item_rows.tolist(), items, strict=True):
             self._titles[row] = str(item.get("title") or "")
             if not self._titles[row]:
                 del self._titles[row]
+
+    def read(self, texts: Sequence[str]) -> F32:
+        """Return what items say as vectors (N, dim)."""
+        return self._reader.encode(texts)
+
+    def place_items(self, item_rows: I32, vectors: F32) -> None:
+        """Take in the vectors of items that were read."""
+        self._semantic.put_items(item_rows, vectors)
+
+    @property
+    def encoder(self) -> str:
+        """Return the name under which texts' vectors are known."""
+        return self.config.encoder
+
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, dim), of length one or zero."""
+        return self._semantic.vectors
+
+    def forget(self, texts: Sequence[str]) -> None:
+        """Drop the vectors that are kept of these texts."""
+        self._reader.forget(texts)
 
     def report(self) -> PipelineReport:
         """Return an empty report: nothing is chosen here."""
@@ -196,10 +223,11 @@ class SemanticBasic:
             "popular": self._popular.state(),
             "ratings": {"ratings": self._ratings},
         }
-        return PipelineState({"config": to_dict(self.config), "titles": self._titles}, arrays)
+        return self._reader.kept(PipelineState({"config": to_dict(self.config), "titles": self._titles}, arrays))
 
     def load(self, state: PipelineState) -> Self:
         """Take back what ``save`` returned."""
+        self._reader.load(state)
         self._semantic.load_state(state.arrays["semantic"])
         self._popular.load_state(state.arrays["popular"])
         self._ratings = np.array(state.arrays["ratings"]["ratings"])
