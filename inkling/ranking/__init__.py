@@ -9,6 +9,7 @@ from inkling.core.config import parse
 from inkling.core.registry import Registry
 from inkling.ranking._labels import labels_of_events, rated, values_of_events
 from inkling.ranking._position import inverse_weights, propensities, propensities_of_random
+from inkling.ranking._teach import teach
 
 __all__ = [
     "RANKERS",
@@ -18,6 +19,7 @@ __all__ = [
     "propensities",
     "propensities_of_random",
     "rated",
+    "teach",
     "values_of_events",
 ]
 

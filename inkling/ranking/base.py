@@ -89,3 +89,10 @@ class Attributable(Protocol):
     """A ranker that can split a score into signed contributions by feature: name -> (N,)."""
 
     def contributions(self, items: Candidates) -> Mapping[str, F32]: ...
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A ranker that reads items' texts, which no ranking set carries: it is given them before ``fit``, and new ones."""
+
+    def read(self, item_rows: I32, titles: Sequence[str], texts: Sequence[str]) -> None: ...

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import msgspec
 import numpy as np
 
-from inkling.core.arrays import F32, F64, Array
+from inkling.core.arrays import F32, F64, I32, Array
 from inkling.core.candidates import Candidates
 from inkling.core.config import Config
 from inkling.core.query import Query
@@ -52,6 +52,8 @@ class GbdtConfig(Config, frozen=True, kw_only=True):
     """Trees grow again without columns whose share of the gain is below this: fewer columns, faster answers."""
     position: Literal["ignore", "inverse"] = "ignore"
     """What is done about places: nothing, or clicks weigh by inverse propensity."""
+    grades: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+    """Steps of the labels: 1 is taken or not; more tells apart what a teacher graded, for the ranking objectives."""
     features: tuple[str, ...] = ()
     """Columns to learn from; empty takes all."""
 
@@ -133,7 +135,13 @@ class Gbdt:
         lengths = np.diff(items.offsets)
         group = None if self.config.objective == "binary" else lengths[lengths > 0]
         x = table(items, self._names)
-        return lightgbm.Dataset(x, (labels > 0).astype(np.int32), weight=weights, group=group, reference=reference)
+        return lightgbm.Dataset(x, self._graded(labels), weight=weights, group=group, reference=reference)
+
+    def _graded(self, labels: F32) -> I32:
+        """Return the labels (N,) as LightGBM takes them: whole numbers."""
+        if self.config.grades == 1 or self.config.objective == "binary":
+            return (labels > 0).astype(np.int32)
+        return np.rint(np.clip(labels, 0, 1) * self.config.grades).astype(np.int32)
 
     def _parameters(self, run: Run) -> dict[str, Any]:
         config = self.config
