@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, T5EncoderModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast, T5EncoderModel
 
 from inkling.core.errors import BundleError, ConfigError
 from inkling.encoders._backbone_card import POOLINGS, Pooling
@@ -17,6 +19,10 @@ from inkling.encoders._backbone_folder import quiet
 
 _POOLERS = {"bert", "roberta", "xlm-roberta", "ernie"}  # their extra layer is read by nobody here
 _COUNTED = {"bert", "ernie", "gpt2", "qwen2", "qwen3"}  # positions count real tokens, wherever the padding stands
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model",
+    "tokenizer.model",
+)  # fmt: skip
 _WITHOUT_MEMORY: Mapping[str, dict[str, bool]] = {
     "gpt2": {"use_cache": False}, "qwen2": {"use_cache": False}, "qwen3": {"use_cache": False},
     "xlnet": {"use_mems": False},
@@ -42,14 +48,28 @@ def load_model(folder: Path) -> nn.Module:
     extra = {"add_pooling_layer": False} if kind in _POOLERS else {}
     try:
         with quiet():
-            model: nn.Module = loader.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False, **extra)
-    except (ValueError, OSError, RuntimeError, KeyError, TypeError) as error:
+            model, told = loader.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True, **extra
+            )
+    except (ValueError, OSError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         tested = "" if kind in POOLINGS else f" '{kind}' is not one of the tested architectures."
         raise BundleError(
             f"{folder.name} could not be loaded as a language model: {_first_line(error)}{tested}",
             hint=f"Tested architectures: {', '.join(sorted(POOLINGS))}.",
         ) from error
-    return model.eval()
+    _refuse_random(folder, told)
+    network: nn.Module = model.eval()
+    return network
+
+
+def _refuse_random(folder: Path, told: Mapping[str, Any]) -> None:
+    """Refuse a model of which a part would be at random because the file has no such weights."""
+    lacking = sorted(str(name) for name in told["missing_keys"] if "pooler" not in str(name))
+    if lacking:
+        raise BundleError(
+            f"The weights in {folder.name} lack {len(lacking)} of the model's tensors, such as {lacking[0]}.",
+            hint="Check that config.json and the weights belong together.",
+        )
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -58,12 +78,34 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         BundleError: There is none that can be read.
     """
+    if not any((folder / name).exists() for name in _VOCABULARIES):
+        raise BundleError(
+            f"{folder.name} has no tokenizer.", hint=f"Expected one of these files: {', '.join(_VOCABULARIES)}."
+        )
     try:
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, OSError, KeyError, TypeError, ImportError) as error:
         raise BundleError(f"{folder.name} has no tokenizer that can be read: {_first_line(error)}") from error
-    return prepared(tokenizer)
+    path = folder / "tokenizer.json"
+    return prepared(_as_written(tokenizer, path) if path.exists() else tokenizer)
+
+
+def _as_written(tokenizer: Any, path: Path) -> Any:
+    """Return the tokenizer that the file holds, with the names that ``tokenizer`` gives to special tokens.
+
+    transformers builds some families' tokenizers anew from the vocabulary: a mark that the makers added at the end of a
+    text, whose state is the vector, is then lost.
+    """
+    held = Tokenizer.from_file(str(path))
+    held.no_padding()
+    held.no_truncation()
+    names = {name: token for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=held,
+        model_input_names=tokenizer.model_input_names,
+        **{name: token for name, token in names.items() if held.token_to_id(token) is not None},
+    )
 
 
 def prepared(tokenizer: Any) -> Any:
@@ -79,9 +121,11 @@ def _first_line(error: Exception) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
-def hidden_states(model: nn.Module, kind: str, batch: Mapping[str, Tensor]) -> Tensor:  # (N, T, D)
+def hidden_states(model: Any, kind: str, batch: Mapping[str, Tensor]) -> Tensor:  # (N, T, D)
     """Return the last hidden states. A row without a real token is read as one that has its first."""
     mask = batch["attention_mask"]
+    if not mask.shape[0]:
+        return mask.new_zeros((*mask.shape, model.config.hidden_size), dtype=torch.float32)
     given: dict[str, Any] = {**batch, "attention_mask": _never_empty(mask), **_WITHOUT_MEMORY.get(kind, {})}
     if kind in _COUNTED and "position_ids" not in batch:
         given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)

@@ -80,7 +80,11 @@ class Backbone:
             texts: What is read; the card's prefix is put before each.
             max_tokens: Tokens that are read, the card's where it is None.
             query: Whether the texts ask (``query_prefix``) instead of describing (``prefix``).
+
+        Raises:
+            RequestError: ``texts`` is one string, or holds something that is not a string.
         """
+        texts = readable(texts)
         if not texts:
             return []
         before = self.card.query_prefix if query else self.card.prefix
@@ -220,7 +224,7 @@ class BackboneEncoder:
         """
         clean = readable(texts)
         out = np.zeros((len(clean), self.dim), np.float32)
-        ids = self._backbone.token_ids(clean, query=self.query)
+        ids = self._backbone.token_ids(clean, query=self.query) if clean else []
         done = 0
         for rows in length_batches([len(row) for row in ids], _TOKENS_PER_BATCH):
             out[rows] = self._read([ids[row] for row in rows])

@@ -57,7 +57,8 @@ def train_tokenizer(texts: Sequence[str], config: FreshConfig) -> Any:
     if not any(text.strip() for text in texts):
         raise DataError("The texts hold nothing to read.", hint="Give texts with words in them.")
     tokenizer, names = _FAMILIES[config.kind](texts, config.n_tokens)
-    return prepared(PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names))
+    inputs = ["input_ids", *(["token_type_ids"] if config.kind in _WITH_SEGMENTS else []), "attention_mask"]
+    return prepared(PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names))
 
 
 _BERT = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
@@ -66,6 +67,7 @@ _ROBERTA = {
     "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>",
 }  # fmt: skip
 _END = "<|endoftext|>"
+_WITH_SEGMENTS = {"bert", "ernie", "deberta-v2", "xlnet"}
 
 
 def _pieces(texts: Sequence[str], n_tokens: int) -> tuple[Tokenizer, Mapping[str, str]]:
