@@ -40,6 +40,9 @@ def show(engine: LocalEngine, answer: Recommendation, *, explain: bool = False) 
             cells.append(_parts(item.reason))
         table.add_row(*(Text(cell) for cell in cells))
     _screen.out().print(table)
+    for what, parts in (("Understood", answer.understood), ("Left out", answer.left_out)):
+        if parts:
+            _screen.note(f"{what}: {'; '.join(parts)}")
     took = ", ".join(f"{stage} {ms:.2f}" for stage, ms in answer.timings_ms.items())
     _screen.note(f"{sum(answer.timings_ms.values()):.2f} ms ({took})")
 

@@ -12,6 +12,7 @@ examples:
   inkling recommend out/retail --user 14646
   inkling recommend out/retail --text "red mug" -k 5 --explain
   inkling recommend out/retail --history 22423,85123A --context country=France --json
+  inkling recommend out/retail --store file:///a/folder --text "under 5, not red" --after RECOMMENDATION_ID
 """
 
 
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="such as country=France",
     )
+    add(
+        "--after",
+        metavar="ID",
+        help="recommendation_id of an answer in --store that --text follows up",
+    )
+    add("--store", default="memory://", metavar="URL", help="where answers are kept: memory:// or file:///a/folder")
     add("--explain", action="store_true", help="show the reasons and what each signal contributed")
     add("--language", choices=("en", "zh"), default="en", help="language of the reasons (en)")
     _arguments.add_json(parser)
@@ -40,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Ask and show."""
     from inkling.engine.base import Ask
 
-    if args.user is None and args.text is None and args.history is None:
+    if args.user is None and args.text is None and args.history is None:  # --after needs --text
         raise RequestError("Nobody was asked for.", hint="Give --user ID, --text WORDS or --history A,B.")
     question = Ask(
         user_id=args.user,
@@ -48,10 +55,11 @@ def run(args: argparse.Namespace) -> int:
         text=args.text,
         history=args.history,
         context=dict(args.context),
+        after=args.after,
         explain=args.explain,
         language=args.language,
     )
-    with _inputs.open_bundle(args.bundle) as engine:
+    with _inputs.open_bundle(args.bundle, store=args.store) as engine:
         answer = engine.ask(question)
         if args.json:
             _answers.write(answer)
@@ -59,4 +67,6 @@ def run(args: argparse.Namespace) -> int:
         if args.user is not None and not engine.history(args.user, limit=1):
             _screen.note(f"Nothing is known of '{args.user}' yet.")
         _answers.show(engine, answer, explain=args.explain)
+        if args.store != "memory://":
+            _screen.note(f"Follow it up: --after {answer.id} --text cheaper")
     return 0

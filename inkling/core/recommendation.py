@@ -42,6 +42,8 @@ class Recommendation(msgspec.Struct, frozen=True):
     timings_ms: dict[str, float] = {}
     left_out: tuple[str, ...] = ()
     cursor: str | None = None
+    understood: tuple[str, ...] = ()
+    """Of a follow-up: what the talk asks for so far, in words."""
 
     @property
     def item_ids(self) -> list[str]:

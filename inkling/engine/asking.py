@@ -34,7 +34,9 @@ def check(question: Ask) -> None:
     """
     if not 1 <= question.k <= MAX_K:
         raise RequestError(f"k is {question.k}; it must be from 1 to {MAX_K}.", hint="Longer lists are not made.")
-    nobody = not question.user_id and not question.session_id
+    if question.after is not None and not question.text:
+        raise RequestError("'after' names an answer to follow up, and no text says how.", hint="Give both.")
+    nobody = not question.user_id and not question.session_id and question.after is None
     if nobody and not question.text and question.history is None:
         raise RequestError(
             "Nothing says for whom: user_id, session_id, text and history are all missing.",
@@ -134,7 +136,7 @@ def _reasons(ask: Ask, query: Query, person: int, rows: I32, views: LiveViews, p
         return []
     alone = query.take([person]) if len(query) > 1 else query
     found = pipeline.explain(alone, rows)
-    if not ask.text:  # the words are the person's own sentence
+    if not ask.text and ask.after is None:  # the words are the person's own sentence
         found = [replace(one, kind="about") if one.kind == "query" else one for one in found]
     return [reason_of(one, views.title_of, views.item_ids.id_of, language=ask.language) for one in found]
 

@@ -32,6 +32,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     min_version: int | None = None
     cursor: str | None = None
     """Reserved: refused by this version."""
+    after: str | None = None
+    """``recommendation_id`` of an answer that ``text`` follows up: cheaper, more like the second, not horror."""
     explain: bool = False
     language: str = "en"
     """Language of the reasons: en or zh."""

@@ -18,7 +18,8 @@ from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
 from inkling.core.run import Run
 from inkling.core.scenario import Scenario
-from inkling.engine import asking
+from inkling.engine import asking, following
+from inkling.engine.answers import Chain, Given
 from inkling.engine.arrivals import Arrivals
 from inkling.engine.base import Accepted, Ask, Receipt, Row
 from inkling.engine.bundle import Bundle
@@ -125,18 +126,31 @@ class LocalEngine(Looking):
         now_ms = serving.now_ms()
         k = max(question.k for question in questions)
         with trace.stage("state"):
-            query = serving.query_of(self._inside(questions), now_ms=now_ms)
+            inside = self._inside(questions)
+            talk = following.talk_of(inside, serving.views, now_ms=now_ms)
+            query = serving.query_of([talk.question] if talk else inside, now_ms=now_ms)
+            query = talk.applied(query, serving.views, serving.pipeline) if talk else query
         found = serving.pipeline.recommend(query, k, trace)
         with trace.stage("answer"):
             lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
+            told = talk.told(lines[0], serving.views) if talk else following.NOTHING_TOLD
+            lines = [told.lines] if talk else lines
         share = 1 / len(questions)
         timings = {stage: round(ms * share, 4) for stage, ms in trace.timings_ms.items()}
         answers = [
-            Recommendation(asking.new_id(), line[: question.k], version, serving.bundle_name, "", timings)
+            Recommendation(
+                id=asking.new_id(),
+                items=line[: question.k],
+                version=version,
+                bundle=serving.bundle_name,
+                timings_ms=timings,
+                left_out=told.left_out,
+                understood=told.understood,
+            )
             for question, line in zip(questions, lines, strict=True)
         ]
-        for question, answer in zip(questions, answers, strict=True):
-            self._note(question, answer, now_ms)
+        for question, answer in zip([talk.question] if talk else inside, answers, strict=True):
+            self._note(question, answer, talk.chain if talk else following.first_chain(question), now_ms)
         return answers
 
     def _inside(self, questions: list[Ask]) -> list[Ask]:
@@ -151,11 +165,14 @@ class LocalEngine(Looking):
             for ask in questions
         ]
 
-    def _note(self, question: Ask, answer: Recommendation, now_ms: int) -> None:
+    def _note(self, question: Ask, answer: Recommendation, chain: Chain, now_ms: int) -> None:
+        """Keep an answer for whoever follows it up, and hand it over to the log; ids are those known inside."""
+        names = {"user_id": question.user_id, "session_id": question.session_id}
+        who = {key: value for key, value in names.items() if value}
+        self.views.answers.put(answer.id, Given(tuple(answer.item_ids), who, chain))
         if self._log_impressions:
-            names = {"user_id": question.user_id, "session_id": question.session_id}
-            who = {key: self._door.user_id(value) for key, value in names.items() if value}
-            self._impressions.add(answer, who=who, now_ms=now_ms)
+            kept = following.said(chain) if may(who, "store", self.views.consent) else {}
+            self._impressions.add(answer, who=who, asked=self._door.asked(kept), now_ms=now_ms)
 
     def similar(self, item_id: str, *, k: int = 10) -> Recommendation:
         """Return the items most like one.

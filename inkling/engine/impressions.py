@@ -6,10 +6,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from inkling.core.recommendation import Recommendation
 
+_Waiting: TypeAlias = tuple[Recommendation, dict[str, str], int, dict[str, Any] | None]
 _LOG = logging.getLogger("inkling")
 _BATCH = 256
 _WAIT_S = 0.05  # so long the writer lets answers gather: each batch costs the same few hundred microseconds
@@ -25,7 +26,7 @@ class ImpressionLog:
         """Write batches by ``write``; hold at most ``limit`` answers."""
         self._write = write
         self._limit = limit
-        self._waiting: deque[tuple[Recommendation, dict[str, str], int]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._some, self._hurry = threading.Event(), threading.Event()
         self._idle = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -33,12 +34,14 @@ class ImpressionLog:
         self._busy = self._closing = False
         self.n_dropped = 0
 
-    def add(self, answer: Recommendation, *, who: dict[str, str], now_ms: int) -> None:
-        """Hand over one answer."""
+    def add(
+        self, answer: Recommendation, *, who: dict[str, str], now_ms: int, asked: dict[str, Any] | None = None
+    ) -> None:
+        """Hand over one answer; ``asked`` is what a question that follows it up needs to know."""
         if len(self._waiting) >= self._limit:
             self.n_dropped += 1
             return
-        self._waiting.append((answer, who, now_ms))
+        self._waiting.append((answer, who, now_ms, asked))
         if not self._some.is_set():
             self._some.set()
         if self._thread is None:
@@ -62,7 +65,7 @@ class ImpressionLog:
                 self._busy = False
                 self._idle.notify_all()
 
-    def _flush(self, waiting: list[tuple[Recommendation, dict[str, str], int]]) -> None:
+    def _flush(self, waiting: list[_Waiting]) -> None:
         try:
             self._write(tuple([_row(*one) for one in waiting]))
         except Exception as error:  # a full disk or a closed log must not end the logging for good
@@ -87,7 +90,7 @@ class ImpressionLog:
             self._thread.join(timeout=10)
 
 
-def _row(answer: Recommendation, who: dict[str, str], now_ms: int) -> dict[str, Any]:
+def _row(answer: Recommendation, who: dict[str, str], now_ms: int, asked: dict[str, Any] | None) -> dict[str, Any]:
     return {
         **who,
         "recommendation_id": answer.id,
@@ -98,4 +101,5 @@ def _row(answer: Recommendation, who: dict[str, str], now_ms: int) -> dict[str, 
         "version": answer.version,
         "bundle": answer.bundle,
         "arm": answer.arm,
+        **({"asked": asked} if asked else {}),
     }

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from inkling.core.arrays import I32, Array, Bool
+from inkling.core.arrays import I32, I64, Array, Bool
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.scenario import Scenario
 from inkling.core.vocabulary import Vocabulary
+from inkling.engine.answers import Answers
 from inkling.privacy.consent import Consent, may
 from inkling.stores.base import Changes
 from inkling.stores.catalog import Catalog
@@ -30,6 +31,8 @@ class LiveViews:
         self.people = PeopleTable(self.user_ids)
         self.contexts: dict[int, dict[str, str]] = {}
         self.consent = Consent()
+        self.answers = Answers()
+        self._taken: I64 = np.zeros(0, dtype=np.int64)  # events by item
         self.newest_ts = 0
         self.n_events = 0
 
@@ -45,6 +48,7 @@ class LiveViews:
             self.people.put(row for row in base.people.frame.iter_rows(named=True) if _says_something(row))
         self.newest_ts = max(base.until, int(events.ts[-1]) if len(events) else 0)
         self.n_events = len(events)
+        self._count(events.item_rows)
         self._load_contexts(events)
 
     def _load_contexts(self, events: Interactions) -> None:
@@ -61,9 +65,13 @@ class LiveViews:
     def apply(self, changes: Changes) -> Interactions | None:
         """Take in a block of the log; return its events in rows, for models that learn from them."""
         used = self._used(changes)
+        if changes.kind == "erase":
+            for row in changes.rows:
+                self.answers.forget(row["user_id"], self.state.row_of)
         self.state.apply(used)
         self.catalog.apply(used)
         self.people.apply(used)
+        self.answers.apply(used)
         if changes.kind == "events":
             return self._observe(used)
         if changes.kind == "erase":
@@ -76,6 +84,7 @@ class LiveViews:
         used = self._used(changes)
         self.catalog.apply(used)
         self.people.apply(used)
+        self.answers.apply(used)
         if changes.kind == "merge":
             self.state.apply(changes)
 
@@ -102,6 +111,7 @@ class LiveViews:
             return None
         self.newest_ts = max(self.newest_ts, *(int(row["timestamp"]) for row in rows))
         users = [self.state.row_of(row.get("user_id"), row.get("session_id")) for row in rows]
+        self._count(self.item_ids.rows(row["item_id"] for row in rows))
         for user_row, row in zip(users, rows, strict=True):
             if user_row >= 0 and (context := row.get("context")):
                 self.contexts.setdefault(user_row, {}).update(context)
@@ -131,6 +141,18 @@ class LiveViews:
     def available(self, now_ms: int, *, n_items: int | None = None) -> Bool:
         """Return (n_items,) which items may be answered at ``now_ms``; the whole vocabulary unless a width is given."""
         return self.catalog.available(len(self.item_ids) if n_items is None else n_items, now_ms=now_ms)
+
+    def _count(self, item_rows: I32) -> None:
+        known = item_rows[item_rows >= 0]
+        n = int(known.max()) + 1 if len(known) else 0
+        if n > len(self._taken):
+            self._taken = np.pad(self._taken, (0, max(n, 2 * len(self._taken)) - len(self._taken)))
+        np.add.at(self._taken, known, 1)
+
+    def popularity(self, n_items: int) -> I64:
+        """Return (n_items,) how many events each item had."""
+        taken = self._taken[:n_items]
+        return np.pad(taken, (0, n_items - len(taken)))
 
     def knows(self, user_row: int) -> bool:
         """Return whether anything is known of a person: an event or an attribute; nothing is after an erasure."""

@@ -62,6 +62,11 @@ class PrivacyDoor:
         oldest = self._oldest(now_ms)
         return [self._row(row) for row in rows if not _older(row.get("timestamp"), oldest)]
 
+    def asked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was asked as it may be stored: its text masked."""
+        text = asked.get("text")
+        return {**asked, "text": redact(text)} if self.privacy.redact and isinstance(text, str) else dict(asked)
+
     def events(self, events: Events, *, now_ms: int | None = None) -> Events:
         """Return a table of events as it may be stored; ``now_ms`` (default: the clock) is the moment of retention."""
         import polars as pl

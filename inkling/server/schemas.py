@@ -27,6 +27,7 @@ ASK_FIELDS = {
     "budget_ms": "Time for the answer.",
     "min_version": "The answer must reflect this version.",
     "cursor": "Goes on where an answer ended.",
+    "after": "recommendation_id of an answer that text follows up: cheaper, more like the second, not horror.",
     "explain": "Reasons with the signed share of each signal.",
     "language": "Of the reasons: en or zh.",
 }

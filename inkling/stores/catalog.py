@@ -161,6 +161,12 @@ class Catalog:
             self._available = ((self._stamp, n_items), begin, end, mask)
             return mask
 
+    def created(self, n_items: int) -> F64:
+        """Return (n_items,) when items came to be, epoch milliseconds; -inf where that is not known."""
+        with self._lock:
+            self._grow(n_items)
+            return self._created[:n_items].copy()
+
     def mask(self, filter_: Mapping[str, Any], *, n_items: int | None = None) -> Bool:
         """Return (n_items,), read only: items whose attributes pass a filter, whether they may be answered or not.
 

@@ -86,6 +86,7 @@ class Column:
         if not isinstance(value, str):
             return mask
         part = value.casefold()
+        mask |= _mask((rows for one, rows in self._elements.items() if _same(one, part)), n_items)
         return mask | _mask((rows for text, rows in self._texts.items() if part in text.casefold()), n_items)
 
     def _compare(self, compare: Callable[[Any, Any], Any], value: Any, n_items: int) -> Bool:
@@ -94,6 +95,10 @@ class Column:
                 found: Bool = compare(self._numbers[:n_items], float(value))
             return found
         return _mask((rows for text, rows in self._texts.items() if compare(text, value)), n_items)
+
+
+def _same(element: Any, folded: str) -> bool:
+    return isinstance(element, str) and element.casefold() == folded
 
 
 def _keys(value: Any) -> list[tuple[str, Any]]:

@@ -41,6 +41,22 @@ def test_a_sentence_is_enough(bundle, capsys):
     assert "blue-candle" in [item["item_id"] for item in found["items"]]
 
 
+def test_an_answer_is_followed_up(bundle, capsys, tmp_path):
+    store = ("--store", f"file://{tmp_path}/talk")
+    first = answer(capsys, "recommend", bundle, "--text", "something for the table", "-k", 10, *store)
+    second = answer(capsys, "recommend", bundle, "--text", "not red", "--after", first["recommendation_id"], *store)
+    assert second["understood"] == ["without red"]
+    assert second["items"]
+    assert not any(item["item_id"].startswith("red-") for item in second["items"])
+    words = ("recommend", str(bundle), "--text", "不要蓝色", "--after", second["recommendation_id"], *store)
+    assert main([*words, "--language", "zh"]) == 0
+    told = capsys.readouterr().err
+    assert "Understood: 不含red; 不含蓝" in told
+    assert "Follow it up: --after" in told
+    assert main(["recommend", str(bundle), "--text", "cheaper", "--after", "nothing"]) == 2
+    assert "no answer 'nothing' to follow up" in capsys.readouterr().err
+
+
 def test_a_list_of_items_is_enough(bundle, capsys):
     found = answer(capsys, "recommend", bundle, "--history", "green-mug,green-bowl,green-lamp", "-k", 4)
     assert sum(item["item_id"].startswith("green-") for item in found["items"]) >= 3
