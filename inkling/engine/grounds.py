@@ -119,9 +119,9 @@ def _why(member: Retriever, query: Query, row: int) -> tuple[Because, ...]:
 
 
 def _strongest(grounds: list[Because]) -> tuple[Because, ...]:
-    best: dict[tuple[str, int], Because] = {}
+    best: dict[tuple[str, int, str], Because] = {}
     for ground in grounds:
-        key = (ground.kind, ground.item_row)
+        key = (ground.kind, ground.item_row, ground.about)
         if ground.weight > 0 and (key not in best or best[key].weight < ground.weight):
             best[key] = ground
     return tuple(sorted(best.values(), key=lambda ground: -ground.weight)[:_MAX_GROUNDS])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from inkling.core.recommendation import Reason
 from inkling.engine.pipeline import Explanation
+from inkling.language.aspects import aspect_name
 
 _WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -15,6 +16,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "text": "Reads like {items}",
         "query": "Matches what you asked for",
         "about": "Fits what you say about yourself",
+        "aspect": "Good at {aspects}, which matters to you",
         "popular": "Many people choose this now",
         "popular_context": "Many people like you choose this now",
         "friends": "People you are connected with choose this",
@@ -28,6 +30,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "text": "内容与{items}相近",
         "query": "符合您的描述",
         "about": "符合您的自我介绍",
+        "aspect": "{aspects}口碑好，正是您看重的",
         "popular": "最近很多人选择",
         "popular_context": "与您相似的人最近常选",
         "friends": "您关注的人选择过",
@@ -59,6 +62,10 @@ def reason_of(
     if "{items}" in template:
         shown = joint.join(quote.format(title_of(row)) for row in rows[:2])
         template = template.format(items=shown) if shown else words[""]
+    if "{aspects}" in template:
+        known = language if language in _WORDS else "en"
+        named = [aspect_name(ground.about, known) for ground in explanation.because if ground.about]
+        template = template.format(aspects=joint.join(named[:2])) if named else words[""]
     return Reason(
         kind=explanation.kind,
         text=template,

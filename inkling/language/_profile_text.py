@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from inkling.language._aspects_words import aspect_name
+
 if TYPE_CHECKING:
     from inkling.language.profiles import ItemProfile, PersonProfile
 
@@ -26,6 +28,7 @@ _QUOTE = "“{}”"
 _PERSON = ("about", "likes", "dislikes", "decades", "keywords", "favourites", "cares_about", "asked")
 _ITEM = ("categories", "keywords", "good_at", "bad_at", "said")
 _QUOTED = frozenset({"said", "asked"})
+_ASPECTS = frozenset({"good_at", "bad_at", "cares_about"})
 
 
 def person_lines(profile: PersonProfile, language: str) -> Lines:
@@ -51,6 +54,8 @@ def _lines(profile: ItemProfile | PersonProfile, names: Sequence[str], language:
         value = getattr(profile, name)
         if value:
             quote = _QUOTE if name in _QUOTED else "{}"
+            if name in _ASPECTS:
+                value = [aspect_name(one, known) for one in value]
             text = value if isinstance(value, str) else _COMMA[known].join(quote.format(one) for one in value)
             found.append((_NAMES[known][name], text))
     return found
@@ -69,7 +74,7 @@ def _english(profile: PersonProfile, n_titles: int) -> str:
     if titles := profile.favourites[:n_titles]:
         parts.append(f"{'such as' if likes or profile.keywords else 'Likes'} {_and(titles, 'en')}")
     if profile.cares_about:
-        parts.append(f"cares about {_and(profile.cares_about, 'en')}")
+        parts.append(f"cares about {_and([aspect_name(one) for one in profile.cares_about], 'en')}")
     if profile.dislikes:
         parts.append(f"dislikes {_and(profile.dislikes, 'en')}")
     text = ", ".join(parts)
@@ -90,7 +95,7 @@ def _chinese(profile: PersonProfile, n_titles: int) -> str:
         shown = _and([f"《{title}》" for title in titles], "zh")
         parts.append(f"例如{shown}" if profile.likes or profile.keywords else f"喜欢{shown}")
     if profile.cares_about:
-        parts.append(f"看重{_and(profile.cares_about, 'zh')}")
+        parts.append(f"看重{_and([aspect_name(one, 'zh') for one in profile.cares_about], 'zh')}")
     if profile.dislikes:
         parts.append(f"不喜欢{_and(profile.dislikes, 'zh')}")
     return "，".join(parts) + "。" if parts else ""

@@ -80,8 +80,12 @@ class Explainable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One ground for a recommendation: a kind, the item of the history that it rests on (-1: none), and its weight."""
+    """One ground for a recommendation: a kind, the item of the history that it rests on (-1: none), and its weight.
+
+    ``about`` names what else it rests on, such as an aspect.
+    """
 
     kind: str
     item_row: int
     weight: float
+    about: str = ""

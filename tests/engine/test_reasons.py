@@ -49,3 +49,10 @@ def test_each_language_has_its_words_and_another_falls_back(kind, en, zh):
     assert words(kind).text == words(kind, language="xx").text == en
     assert words(kind, language="zh").text == zh
     assert LANGUAGES == ("en", "zh")
+
+
+def test_aspects_are_named_in_the_persons_language():
+    grounds = [Because("aspect", -1, 2.0, about="price"), Because("aspect", -1, 1.0, about="strings")]
+    assert words("aspect", *grounds).text == "Good at price and strings, which matters to you"
+    assert words("aspect", *grounds, language="zh").text == "价格和strings口碑好，正是您看重的"
+    assert words("aspect").text == "Fits what you did so far"

@@ -97,7 +97,7 @@ def test_what_people_say_of_themselves_and_look_for():
     assert ann.asked == ("heist", "noir")
     assert person_sentence(ann).startswith("Says: I collect old posters, ")
     assert "cares about price" in person_sentence(ann)
-    assert "看重price" in person_sentence(ann, "zh")
+    assert "看重价格" in person_sentence(ann, "zh")
     assert "Looked for: “heist”, “noir”" in profile_text(ann)
     assert person(data, "bob").about == ""
 
