@@ -163,12 +163,12 @@ def rounds(simulation: Simulation, run: Run, learn: Learn, *, people: int = 400)
     return out
 
 
-def judge(played: list[Played], run: Run, *, price: float, sorts: bool) -> Judge:
+def judge(played: list[Played], run: Run, *, price: float) -> Judge:
     """Return what was learned from answers in which some of what was right was cold."""
     rng = run.rng("aligned", "wrong")
     cold = Chances.fitted(*_rows([(one.features, one.right) for one in played], rng))
     warm = Chances.fitted(*_rows([(one.warm_features, one.warm_right) for one in played], rng))
-    plain = Judge(cold, warm, 1.0, sorts)
+    plain = Judge(cold, warm, 1.0)
     return replace(plain, lift=_lift(played, plain, price))
 
 
@@ -187,34 +187,24 @@ def _rows(pairs: list[tuple[F32, Bool]], rng: np.random.Generator) -> tuple[F64,
 def _lift(played: list[Played], plain: Judge, price: float) -> float:
     """Return the largest factor on cold chances under which warm NDCG@10 falls by at most ``price`` of itself."""
     cold = [np.sort(plain.cold(one.features))[::-1][:_SHOWN] for one in played]
-    warm = [_ordered(one, plain) for one in played]
-    whole = sum(_worth(one, one.warm_right[:_SHOWN]) for one in played)
+    warm = [np.minimum.accumulate(plain.warm(one.warm_features))[:_SHOWN] for one in played]
+    whole = sum(_worth(one, np.zeros(len(own), np.int64)) for one, own in zip(played, warm, strict=True))
     best = float(_LIFTS[0])
     for lift in _LIFTS.tolist():
         left = 0.0
-        for one, chances, (own, right) in zip(played, cold, warm, strict=True):
-            before = (chances[None, :] + np.log(lift) >= own[:, None]).sum(axis=1)
-            left += _worth(one, right, before)
+        for one, chances, own in zip(played, cold, warm, strict=True):
+            left += _worth(one, (chances[None, :] + np.log(lift) >= own[:, None]).sum(axis=1))
         if left < (1 - price) * whole:
             break
         best = lift
     return best
 
 
-def _ordered(one: Played, plain: Judge) -> tuple[F32, Bool]:
-    """Return the chances of the first warm items and whether each is right, as they are shown."""
-    chances = plain.warm(one.warm_features)
-    if not plain.sorts:
-        return np.minimum.accumulate(chances)[:_SHOWN], one.warm_right[:_SHOWN]
-    order = np.argsort(-chances, kind="stable")[:_SHOWN]
-    return chances[order], one.warm_right[order]
-
-
-def _worth(one: Played, right: Bool, before: I64 | None = None) -> float:
+def _worth(one: Played, before: I64) -> float:
     """Return the NDCG@10 of warm targets when so many cold items stand before each of the first warm ones."""
     if not one.n_warm:
         return 0.0
-    ranks = np.arange(1, len(right) + 1) + (0 if before is None else before)
-    shown = ranks[right & (ranks <= _SHOWN)]
+    ranks = np.arange(1, len(before) + 1) + before
+    shown = ranks[one.warm_right[: len(before)] & (ranks <= _SHOWN)]
     ideal = (1 / np.log2(np.arange(2, min(one.n_warm, _SHOWN) + 2))).sum()
     return float((1 / np.log2(shown + 1.0)).sum() / ideal)

@@ -73,11 +73,9 @@ class Judge:
     warm: Chances
     lift: float
     """Chosen so that warm items lose no more than agreed."""
-    sorts: bool
-    """Whether a person's best warm items are sorted by their chance, too."""
 
-    def ordered(self, asked: Asked, best: Best, about: F32) -> tuple[I32, F32]:
-        """Return a person's best warm items by their chance, and the logarithms of the chances, descending.
+    def warm_chances(self, asked: Asked, best: Best, about: F32) -> F32:
+        """Return the logarithms of the chances (R,) of a person's best warm items; none is above the one before it.
 
         Args:
             asked: The question.
@@ -85,10 +83,7 @@ class Judge:
             about: (R, 4) what is known of each beside its score.
         """
         chances = self.warm(warm_features(asked, best, about))
-        if not self.sorts:
-            return best.rows, np.minimum.accumulate(chances)
-        order = np.argsort(-chances, kind="stable")
-        return best.rows[order], chances[order]
+        return np.minimum.accumulate(chances)
 
     def places(self, features: F32, warm: F32, scores: F32) -> F32:
         """Return the scores (C,) that put cold items with these ``features`` where the chances of ``warm`` fall below.
@@ -104,7 +99,7 @@ class Judge:
     def to_arrays(self) -> dict[str, Array]:
         """Return all numbers."""
         arrays: dict[str, Array] = {"chances.cold": self.cold.to_array(), "chances.warm": self.warm.to_array()}
-        return {**arrays, "lift": np.array([self.lift, self.sorts], np.float64)}
+        return {**arrays, "lift": np.array([self.lift])}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Judge | None:
@@ -112,7 +107,7 @@ class Judge:
         if "lift" not in arrays:
             return None
         cold, warm = (Chances.from_array(np.asarray(arrays[f"chances.{name}"])) for name in ("cold", "warm"))
-        return cls(cold, warm, float(arrays["lift"][0]), bool(arrays["lift"][1]))
+        return cls(cold, warm, float(arrays["lift"][0]))
 
 
 class Best(NamedTuple):

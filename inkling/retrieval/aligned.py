@@ -42,11 +42,8 @@ class AlignedConfig(Config, frozen=True, kw_only=True):
     method: Literal["closed", "learned", "vqvae"] = "closed"
     """How a text becomes a place among collaborative vectors: kernel and ridge regression alone, or with them a small
     network, or a vector generated from codebooks; the last two need torch to fit."""
-    price: Share = 0.007
+    price: Share = 0.003
     """What share of the warm items' NDCG@10 may be given for showing items without events, on simulated cold ones."""
-    sorts: bool = True
-    """Whether a person's best warm items are sorted by their chance, which also knows texts and popularity; else the
-    collaborative model's order of warm items stays as it is."""
     encoder: str = "auto"
     """Registered name of the encoder that reads the items; also the name of the query's text vectors."""
     dim: Annotated[int, msgspec.Meta(ge=2)] = 128
@@ -68,7 +65,7 @@ class Aligned:
     serve warm items as it is. A cold item's score is the mean of what the person's warm scores say of its neighbours
     by text (kernel regression), the projection of all warm scores onto text (ridge), the likeness of its text to the
     person's, predicted popularity and freshness, weighed by a logistic regression on simulated cold items; it is then
-    put at the place among the person's warm items that its chance deserves. Those are sorted by their chances, too.
+    put at the place among the person's warm items that its chance deserves, whose scores are not touched.
     """
 
     name = "aligned"
@@ -137,7 +134,7 @@ class Aligned:
         played = rounds(simulation, run, learn)
         if not any(one.right.any() for one in played):
             return None
-        return judge(played, run, price=self.config.price, sorts=self.config.sorts)
+        return judge(played, run, price=self.config.price)
 
     def _learn(self, data: Dataset, facts: Facts, warm: I32, run: Run) -> TextMap | None:
         if self.config.method == "closed" or len(warm) < 2:
@@ -177,8 +174,7 @@ class Aligned:
         known = row[:n] if len(row) >= n else np.concatenate([row, np.zeros(n - len(row), np.float32)])
         asked = Asked(known, taste, int(query.now[person]))
         best = Best.of(self._without_seen(known, query, person))
-        rows, chances = self._judge.ordered(asked, best, self._ready.about(asked, best.rows))
-        row[rows] = best.scores
+        chances = self._judge.warm_chances(asked, best, self._ready.about(asked, best.rows))
         cold = self._ready.bridge.cold
         found = self._judge.places(self._ready.features(asked), chances, best.scores)
         inside = cold < len(row)

@@ -65,7 +65,7 @@ class TestAlignedContract(RetrieverContract):
 
 
 class TestAlignedMarkovContract(TestAlignedContract):
-    settings = {"warm": "markov", "sorts": False, "dim": 4}
+    settings = {"warm": "markov", "dim": 4}
 
 
 def test_a_new_item_is_found_by_those_whose_kind_it_is():
@@ -78,26 +78,18 @@ def test_a_new_item_is_found_by_those_whose_kind_it_is():
     assert len(base.retrieve(query, 1).item_rows) == 0
 
 
-def test_warm_items_keep_their_scores_where_nothing_is_sorted():
+def test_warm_items_keep_their_scores():
     data = clubs()
-    model, base = fitted(data, sorts=False), build("ease", {"l2": 2.0}).fit(data, Run())
+    model, base = fitted(data), build("ease", {"l2": 2.0}).fit(data, Run())
     query = data.query(np.arange(60, dtype=np.int32))
     assert np.array_equal(model.scores(query)[:, :27], base.scores(query)[:, :27])
     assert (model.scores(query)[:, 27:] > 0).all()
     assert not base.scores(query)[:, 27:].any()
 
 
-def test_sorting_only_trades_places_among_warm_items():
-    data = clubs()
-    model, base = fitted(data), build("ease", {"l2": 2.0}).fit(data, Run())
-    query = data.query(np.arange(9, dtype=np.int32))
-    ours, theirs = model.scores(query)[:, :27], base.scores(query)[:, :27]
-    assert np.allclose(np.sort(ours, axis=1), np.sort(theirs, axis=1))
-
-
 def test_the_price_holds_cold_items_back():
     data = clubs()
-    dear, free = (fitted(data, price=price, sorts=False).state()["lift"][0] for price in (0.9, 0.0))
+    dear, free = (fitted(data, price=price).state()["lift"][0] for price in (0.9, 0.0))
     assert free < dear
 
 
