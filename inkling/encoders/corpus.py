@@ -81,20 +81,22 @@ class CorpusEncoder:
             drawn = run.rng(self.name, "texts").choice(len(distinct), self.max_texts, replace=False)
             distinct = [distinct[row] for row in np.sort(drawn).tolist()]
         found = _features(distinct)
-        hashes, at, weights = _vocabulary(found, self.max_features)
-        if not len(hashes):
+        every, first, at = np.unique(found.hashes, return_index=True, return_inverse=True)
+        counts = _counts(found.rows, at, (len(distinct), len(every)))
+        n_texts = np.bincount(counts.indices, minlength=len(every))
+        kept = _worthy(found.weights[first] * n_texts, n_texts, self.max_features)
+        if not len(kept):
             raise DataError(
                 f"'corpus' found no word or n-gram that two of {len(distinct)} texts share.",
                 hint="Give it more texts, or read them with 'hashing'.",
             )
-        known = at >= 0
-        counts = _counts(found.rows[known], at[known], (len(distinct), len(hashes)))
-        rarity = weights * np.log(len(distinct) / np.bincount(counts.indices, minlength=len(hashes)) + 1)
-        counts.data *= rarity[counts.indices].astype(np.float32)
+        counts = counts[:, kept]
+        rarity = (found.weights[first] * np.log(len(distinct) / np.maximum(n_texts, 1) + 1))[kept].astype(np.float32)
+        counts.data *= rarity[counts.indices]
         axes, strengths = directions(_unit_rows(counts), self.dim, run.rng(self.name, "directions"))
-        table = np.zeros((len(hashes), self.dim), np.float16)
+        table = np.zeros((len(kept), self.dim), np.float16)
         table[:, : axes.shape[1]] = axes * strengths**_SMOOTH * rarity[:, None]
-        self._take(hashes, table)
+        self._take(every[kept], table)
         return self
 
     def encode(self, texts: Sequence[str]) -> F32:  # (N, dim)
@@ -153,19 +155,10 @@ def _features(texts: list[str]) -> Features:
     return join([characters.ngrams((1, 2, 3, 4), _SPACED, _IDEOGRAPH), characters.words(_WORD)])
 
 
-def _vocabulary(found: Features, most: int) -> tuple[U64, I64, F32]:
-    """Return the kept features, sorted; where each occurrence's feature is among them (-1: nowhere); their weights."""
-    every, first, inverse = np.unique(found.hashes, return_index=True, return_inverse=True)
-    pairs = np.unique(inverse.astype(np.int64) * (int(found.rows.max(initial=0)) + 1) + found.rows)
-    n_texts = np.bincount(pairs // (int(found.rows.max(initial=0)) + 1), minlength=len(every))
-    weights = found.weights[first]
+def _worthy(worth: F32, n_texts: I64, most: int) -> I64:
+    """Return which features are kept: in order, those of two texts and more; the worthiest where they are too many."""
     kept = np.flatnonzero(n_texts >= _LEAST_TEXTS)
-    if len(kept) > most:
-        worth = weights[kept] * n_texts[kept]
-        kept = np.sort(kept[np.argsort(-worth, kind="stable")[:most]])
-    place = np.full(len(every), -1, np.int64)
-    place[kept] = np.arange(len(kept))
-    return every[kept], place[inverse], weights[kept]
+    return kept if len(kept) <= most else np.sort(kept[np.argsort(-worth[kept], kind="stable")[:most]])
 
 
 def _places(hashes: U64, wanted: U64) -> I64:
