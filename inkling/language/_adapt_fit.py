@@ -65,18 +65,30 @@ class Steps:
         fresh = np.concatenate([part, self._mined(part, n_hard)])
         rest = np.setdiff1d(np.arange(lessons.n_texts), fresh)
         others = np.sort(rng.permutation(rest)[: config.negatives])
-        pairs = lessons.pairs.take(self._around(fresh))
+        index, weights, pull = self._around(fresh)
+        pairs = lessons.pairs.take(index)
         columns = np.concatenate([fresh, others])
         own = lessons.chose[pairs.people].tocsc()[:, columns].toarray() > 0
         hits = own | (columns[None, :] == pairs.texts[:, None])
-        return Step(fresh, others, pairs, hits, _unchosen(hits, columns, rng))
+        wrong = _unchosen(hits[:, : len(fresh)], fresh, rng) if config.asks("behaviour") else pairs.texts
+        return Step(fresh, others, pairs, hits, wrong, weights, pull)
 
-    def _around(self, fresh: I64) -> I64:
-        """Return examples whose text is read in this step, and choices in whose history one is; half and half."""
-        half = max(self._config.pairs // 2, 1)
-        own = _drawn(*self._lessons.by_text, fresh, half, self._rng)
-        past = _drawn(*self._lessons.by_history, fresh, half, self._rng)
-        return np.unique(np.concatenate([own, past]))
+    def _around(self, fresh: I64) -> tuple[I64, F32, float]:
+        """Return examples, how many each stands for, and how many there are for each that speaks of fresh texts.
+
+        Of three kinds, a third each: their text is fresh; one in their history is; neither. Without the last, fresh
+        texts would be chosen wherever they stand beside others, and the model would learn what is fresh.
+        """
+        third, n = max(self._config.pairs // 3, 1), len(self._lessons.pairs)
+        own = _entries(*self._lessons.by_text, fresh)
+        past = np.setdiff1d(_entries(*self._lessons.by_history, fresh), own)
+        spoken = np.zeros(n, dtype=np.bool_)
+        spoken[own] = spoken[past] = True
+        kinds = (own, past, np.flatnonzero(~spoken & self._lessons.pairs.chosen))
+        drawn = [kind[np.sort(self._rng.permutation(len(kind))[:third])] for kind in kinds]
+        each = [len(kind) / max(len(some), 1) for kind, some in zip(kinds, drawn, strict=True)]
+        weights = np.repeat(np.array(each, dtype=np.float32), [len(some) for some in drawn])
+        return np.concatenate(drawn), weights, sum(map(len, kinds)) / max(len(own) + len(past), 1)
 
     def _mined(self, part: I64, n: int) -> I64:
         """Return ``n`` texts that read like those of ``part`` at this moment and were never chosen with them."""
@@ -88,17 +100,15 @@ class Steps:
         together = (self._lessons.together[asked] @ self._lessons.chose).toarray() > 0
         near[torch.from_numpy(together)] = -2.0
         values, found = near.topk(min(_NEAREST, near.shape[1]), dim=1)
-        good = found[values > -2.0].numpy()
+        good = found[values > -2.0].cpu().numpy()
         return self._rng.permutation(np.unique(good))[:n].astype(np.int64)
 
 
-def _drawn(order: I64, starts: I64, rows: I64, n: int, rng: np.random.Generator) -> I64:
-    """Return up to ``n`` entries of ``order`` that belong to ``rows``."""
+def _entries(order: I64, starts: I64, rows: I64) -> I64:
+    """Return the entries of ``order`` that belong to ``rows``, each once."""
     lengths = starts[rows + 1] - starts[rows]
-    flat = (
-        np.repeat(starts[rows], lengths) + np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    )
-    return order[flat] if len(flat) <= n else order[rng.choice(flat, n, replace=False)]
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.unique(order[np.repeat(starts[rows], lengths) + within])
 
 
 def _unchosen(hits: Bool, columns: I64, rng: np.random.Generator) -> I64:
@@ -112,7 +122,7 @@ def ndcg(net: Net, lessons: Lessons, held: Pairs) -> float:
     found: list[F32] = []
     for begin in range(0, len(held), _BLOCK):
         part = held.take(np.arange(begin, min(begin + _BLOCK, len(held))))
-        scores = _history(net, part.before) @ net.bank.T
+        scores = (_history(net, part.before) @ net.bank.T).cpu()
         if lessons.drop_seen:
             seen = lessons.chose[part.people].toarray() > 0
             seen[np.arange(len(part)), part.texts] = False
@@ -135,14 +145,12 @@ def fit(backbone: Backbone, lessons: Lessons, config: AdaptConfig, run: Run, sta
         size = max(round(min(config.batch_items, lessons.n_texts) * (1 - config.hard_share)), 1)
         n_steps = config.epochs * max(-(-lessons.n_texts // size) // config.accumulate, 1)
         tune = tuning(backbone, config, n_steps)
-        net = Net(backbone, lessons, config, torch.zeros(lessons.n_texts, backbone.dim)).to(run.device).eval()
-        net.bank = net.all_vectors() if start is None else unit(start)
+        bank = torch.zeros(lessons.n_texts, backbone.dim, device=run.device)
+        net = Net(backbone, lessons, config, bank).to(run.device).eval()
+        net.bank = net.all_vectors() if start is None else unit(start).to(run.device)
     n_trained = sum(p.numel() for p in backbone.model.parameters() if p.requires_grad)
-    n_all = sum(
-        p.numel() for name, p in backbone.model.named_parameters() if "lora_" not in name and "ia3_" not in name
-    )
     curve = _Curve(net, lessons)
-    before = curve.measure() if len(lessons.held) else float("nan")
+    before = ndcg(net, lessons, lessons.held)
     trained = train(
         net,
         lambda epoch: curve.next_pass(Steps(net, lessons, config, run.rng("adapt", str(epoch)))),
@@ -190,7 +198,8 @@ class _Curve:
         return total if extra is None else total + extra
 
     def measure(self) -> float:
-        """Measure by vectors as they were last read: to read the catalogue anew takes as long as a third of a pass."""
+        """Read every text anew, which the next pass begins with, and measure: a bank half old tells nothing."""
+        self._net.bank = self._net.all_vectors()
         with torch.no_grad():
             return ndcg(self._net, self._lessons, self._lessons.held)
 

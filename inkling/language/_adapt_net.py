@@ -17,6 +17,7 @@ from inkling.language._adapt_config import AdaptConfig
 from inkling.language._adapt_lessons import Lessons, Pairs
 from inkling.training.losses import bce, mse, sampled_softmax
 
+_TOGETHER = 32  # texts that are padded to one length
 _SCALE = 10.0  # a cosine is small: logits of behaviour begin with it times this
 
 
@@ -28,7 +29,9 @@ class Step:
     others: I64  # (K,) texts of the bank that stand for all that are not read
     pairs: Pairs  # examples around the fresh texts
     hits: Bool  # (P, S + K) where the person chose the column's text, so that it is no negative
-    wrong: I64  # (P,) for each a text that its person did not choose
+    wrong: I64  # (P,) for each a fresh text that its person did not choose
+    weights: F32  # (P,) how many examples each stands for
+    pull: float  # examples for each that speaks of a fresh text
 
     def __len__(self) -> int:
         return len(self.fresh)
@@ -52,9 +55,14 @@ class Net(nn.Module):
         self.scale = (float(values.mean()) if len(values) else 0.0, spread or 1.0)
 
     def read(self, rows: I64) -> Tensor:  # (N, dim)
-        """Return the vectors of texts, of length one."""
-        vectors = self._backbone.vectors(self._backbone.padded([self.ids[row] for row in rows.tolist()]))
-        return functional.normalize(vectors.float(), dim=-1)
+        """Return the vectors of texts, of length one; those of alike length are padded together."""
+        order = np.argsort([len(self.ids[row]) for row in rows.tolist()], kind="stable")
+        parts = [order[at : at + _TOGETHER] for at in range(0, len(order), _TOGETHER)]
+        read = [
+            self._backbone.vectors(self._backbone.padded([self.ids[row] for row in rows[p].tolist()])) for p in parts
+        ]
+        back = torch.from_numpy(np.argsort(order, kind="stable")).to(self.bank.device)
+        return functional.normalize(torch.cat(read).float(), dim=-1)[back]
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """Return the loss of each objective that counts, and remember what was read."""
@@ -83,7 +91,7 @@ class Net(nn.Module):
         out = torch.zeros_like(self.bank)
         with torch.no_grad():
             for rows in length_batches([len(one) for one in self.ids], n_tokens):
-                out[rows] = self.read(np.array(rows, dtype=np.int64))
+                out[rows] = self.read(np.array(rows, dtype=np.int64)).to(out.device)
         return out
 
     def categories(self, rows: I64) -> Tensor:
@@ -119,7 +127,9 @@ class View:
 def _sequence(net: Net, step: Step, view: View, taste: Tensor) -> Tensor:
     """Return the softmax loss of what was chosen next, against every text that the person did not choose.
 
-    Fresh texts stand for themselves; those of the bank for all others: the logQ correction of a uniform draw.
+    Fresh texts stand for themselves; those of the bank for all others: the logQ correction of a uniform draw. Examples
+    weigh as they are in all, so that the gradient of the fresh texts is that of the loss over everything; its size is
+    that of an example which speaks of them.
     """
     chosen = torch.from_numpy(step.pairs.chosen)
     if not chosen.any():
@@ -131,11 +141,13 @@ def _sequence(net: Net, step: Step, view: View, taste: Tensor) -> Tensor:
     expected = torch.zeros(wrong.shape[1], device=wrong.device)
     expected[len(step.fresh) :] = math.log(max(len(step.others), 1) / rest)
     hits = torch.from_numpy(step.hits).to(wrong.device)
-    return sampled_softmax(right[chosen], wrong[chosen], log_expected=expected, hits=hits[chosen])
+    weights = torch.from_numpy(step.weights).to(wrong.device)[chosen]
+    mean = sampled_softmax(right[chosen], wrong[chosen], log_expected=expected, hits=hits[chosen], weights=weights)
+    return mean + (step.pull - 1.0) * (mean - mean.detach())
 
 
 def _behaviour(net: Net, step: Step, view: View, taste: Tensor) -> Tensor:
-    """Return the log loss of whether an item was chosen: of each event, and of an item that was never chosen."""
+    """Return the log loss of whether an item was chosen: of each event, and of a fresh item that was never chosen."""
     scale, shift = net.likely
     own = scale * (taste * view.vectors(step.pairs.texts)).sum(dim=1) + shift
     wrong = scale * (taste * view.vectors(step.wrong)).sum(dim=1) + shift
@@ -187,6 +199,19 @@ _LOSSES: Mapping[str, Callable[[Net, Step, View, Tensor], Tensor]] = {
     "similarity": _similarity,
     "category": _category,
 }
+
+
+def read_texts(backbone: Backbone, texts: Sequence[str], n_tokens: int = 4096) -> F32:
+    """Return (N, dim) vectors of texts, of length one, each as the card says."""
+    from inkling.encoders._backbone_batches import length_batches
+
+    ids = backbone.token_ids(texts)
+    out = np.zeros((len(ids), backbone.dim), dtype=np.float32)
+    with torch.no_grad():
+        for rows in length_batches([len(one) for one in ids], n_tokens):
+            vectors = backbone.vectors(backbone.padded([ids[row] for row in rows]))
+            out[rows] = functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+    return out
 
 
 def unit(vectors: F32, rows: Sequence[int] | I64 | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ class AdaptReport(msgspec.Struct, frozen=True, kw_only=True):
         n_examples: Examples that were learned from.
         n_held_out: People whose last choice told when to stop.
         before: NDCG@10 of those, before; None where nobody is held out.
-        after: NDCG@10 of those, with the weights that were kept, by vectors as they were last read.
+        after: NDCG@10 of those, with the weights that were kept.
         losses: Objective -> its mean over the first pass, and over the last.
         epochs: Passes.
         stopped: Why it ended: "epochs", "patience" or "seconds".
@@ -74,6 +75,19 @@ class Adapted:
     def provenance(self) -> Provenance:
         """Return what it was made from, as ``evaluate`` asks."""
         return self.backbone.card.learned[-1]
+
+    def encode(self, texts: Sequence[str], *, n_threads: int = 1) -> F32:  # (N, dim)
+        """Return rows of length one, in torch; zeros for a text without tokens."""
+        import torch
+
+        from inkling.language._adapt_net import read_texts
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        try:
+            return read_texts(self.backbone, texts)
+        finally:
+            torch.set_num_threads(threads)
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that :func:`load_backbone` loads and ``inkling adapt --from`` goes on from.

@@ -169,6 +169,7 @@ def test_saved_loaded_exported_it_says_the_same_and_what_it_saw(saved, tmp_path)
     with torch.no_grad():
         expected = found.backbone.vectors(found.backbone.tokens(TEXTS)).numpy()
         assert np.allclose(again.vectors(again.tokens(TEXTS)).numpy(), expected, atol=1e-6)
+    assert np.allclose(found.encode(TEXTS), expected, atol=1e-6)
     served = ExportedEncoder(tmp_path / "served")
     assert np.allclose(served.encode(TEXTS), expected, atol=1e-3)
     assert served.card.learned == (found.provenance,)
