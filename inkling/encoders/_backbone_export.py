@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from inkling.core.arrays import F32
 from inkling.core.errors import ConfigError, InklingError
 from inkling.encoders._backbone_folder import quiet, write_whole
+from inkling.encoders._backbone_torch import settled
 from inkling.encoders.backbone import Backbone
 from inkling.encoders.exported import CARD, FORMAT, ExportCard, ExportedEncoder
 from inkling.training.export import to_onnx
@@ -68,7 +69,7 @@ def _fast_tokenizer(backbone: Backbone) -> str:
             f"The tokenizer {type(backbone.tokenizer).__name__} cannot be written as tokenizer.json.",
             hint="Load the model with a fast tokenizer, or serve it with the encoder 'backbone'.",
         )
-    text: str = backbone.tokenizer.backend_tokenizer.to_str()
+    text: str = settled(backbone.tokenizer).backend_tokenizer.to_str()
     return text
 
 

@@ -116,6 +116,14 @@ def prepared(tokenizer: Any) -> Any:
     return tokenizer
 
 
+def settled(tokenizer: Any) -> Any:
+    """Return a tokenizer without the cuts and the padding of its last call, which it keeps among its settings."""
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    return tokenizer
+
+
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
@@ -177,7 +185,9 @@ def check_length(config: Any, max_tokens: int, limit: int) -> None:
 def weights_fingerprint(model: nn.Module, tokenizer: Any, settings: str) -> str:
     """Return 16 letters for weights, vocabulary and settings."""
     digest = hashlib.sha256(settings.encode())
-    digest.update(tokenizer.backend_tokenizer.to_str().encode() if tokenizer.is_fast else _vocabulary(tokenizer))
+    digest.update(
+        settled(tokenizer).backend_tokenizer.to_str().encode() if tokenizer.is_fast else _vocabulary(tokenizer)
+    )
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

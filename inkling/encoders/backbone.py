@@ -132,18 +132,25 @@ class Backbone:
         card = self.card
         return pooled(self.hidden(batch), batch["attention_mask"], card.pooling, normalize=card.normalize)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, beside: Mapping[str, bytes] | None = None) -> None:
         """Write weights (safetensors), tokenizer and card, whole or not at all; an older model there is replaced.
+
+        Args:
+            folder: Where.
+            beside: Other files for the folder: name -> content.
 
         Raises:
             BundleError: The place holds something else, or the disk refuses.
         """
+        from inkling.encoders._backbone_torch import settled
 
         def fill(place: Path) -> None:
             model: Any = self.model
             with quiet():
                 model.save_pretrained(place)
-                self.tokenizer.save_pretrained(place)
+                settled(self.tokenizer).save_pretrained(place)
+            for name, content in (beside or {}).items():
+                (place / name).write_bytes(content)
             (place / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(self.card), indent=2))
 
         write_whole(Path(folder), fill, marks=(CARD,))

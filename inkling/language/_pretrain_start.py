@@ -41,6 +41,9 @@ class FreshConfig(Config, frozen=True, kw_only=True):
 def fresh_backbone(texts: Iterable[str], config: FreshConfig, *, seed: int = 0) -> Backbone:
     """Return a model at random with a tokenizer trained on ``texts``.
 
+    Equal for an equal seed, but for T5, DeBERTa and XLNet: the library trains their kind of tokenizer in another order
+    each time.
+
     Raises:
         DataError: The texts hold nothing to read.
     """
@@ -72,15 +75,34 @@ _WITH_SEGMENTS = {"bert", "ernie", "deberta-v2", "xlnet"}
 
 def _pieces(texts: Sequence[str], n_tokens: int) -> tuple[Tokenizer, Mapping[str, str]]:
     """WordPiece between two marks, lower case, Chinese by the character: BERT and ERNIE."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = _of_pieces(models.WordPiece(unk_token="[UNK]"))
+    # Letters inside words are stated: the library would number them in another order each time, and decide ties by it.
+    special = list(_BERT.values())
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=n_tokens, special_tokens=[*special, *_inner_letters(tokenizer, texts)], show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    found = _of_pieces(models.WordPiece(tokenizer.get_vocab(with_added_tokens=False), unk_token="[UNK]"))
+    found.add_special_tokens(special)
+    found.post_processor = _between(found, "[CLS]", "[SEP]")
+    return found, _BERT
+
+
+def _of_pieces(model: models.WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    special = list(_BERT.values())
-    trainer = trainers.WordPieceTrainer(vocab_size=n_tokens, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = _between(tokenizer, "[CLS]", "[SEP]")
-    return tokenizer, _BERT
+    return tokenizer
+
+
+def _inner_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """Return the letters that stand inside words, as pieces, sorted."""
+    found: set[str] = set()
+    for text in texts:
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):
+            found.update(word[1:])
+    return [f"##{letter}" for letter in sorted(found)]
 
 
 def _bytes_between(texts: Sequence[str], n_tokens: int) -> tuple[Tokenizer, Mapping[str, str]]:
