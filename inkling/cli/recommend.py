@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--store", default="memory://", metavar="URL", help="where answers are kept: memory:// or file:///a/folder")
     add("--explain", action="store_true", help="show the reasons and what each signal contributed")
-    add("--language", choices=("en", "zh"), default="en", help="language of the reasons (en)")
+    add("--language", choices=("en", "zh"), default="", help="language of the reasons (the person's own)")
     _arguments.add_json(parser)
 
 

@@ -45,7 +45,7 @@ def check(question: Ask) -> None:
     for name in ("cursor", "budget_ms"):
         if getattr(question, name) is not None:
             raise RequestError(f"{name} is not supported by this version.", hint="Leave it out.")
-    if question.language not in LANGUAGES:
+    if question.language and question.language not in LANGUAGES:
         raise RequestError(f"language is '{question.language}'.", hint=f"Allowed: {', '.join(LANGUAGES)}.")
 
 

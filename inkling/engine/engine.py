@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
 from inkling.core.run import Run
 from inkling.core.scenario import Scenario
-from inkling.engine import asking, following
+from inkling.engine import asking, following, speaking
 from inkling.engine.answers import Chain, Given
 from inkling.engine.arrivals import Arrivals
 from inkling.engine.base import Accepted, Ask, Receipt, Row
@@ -27,8 +27,9 @@ from inkling.engine.clock import ClockName
 from inkling.engine.commit import Committer
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.learning import from_log, prepare
-from inkling.engine.looking import Looking, item_row
+from inkling.engine.looking import item_row
 from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Start, Startable, Trace
+from inkling.engine.profiled import Profiled
 from inkling.engine.serving import Serving
 from inkling.engine.wire import check_events, check_rows
 from inkling.events.folder import Folder
@@ -38,8 +39,11 @@ from inkling.stores.address import open_log
 from inkling.stores.base import ChangeLog, Changes
 from inkling.stores.sqlite import Durability
 
+if TYPE_CHECKING:
+    from inkling.language.generate import Generator
 
-class LocalEngine(Looking):
+
+class LocalEngine(Profiled):
     """Recommends, learns and forgets, in this process. Made by ``inkling.open``."""
 
     def __init__(
@@ -51,8 +55,10 @@ class LocalEngine(Looking):
         door: PrivacyDoor | None = None,
         clock: ClockName = "auto",
         log_impressions: bool = True,
+        generator: Generator | None = None,
     ) -> None:
         """Take over ``log``; start from ``bundle``, else from nothing, with the pipeline ``semantic_basic``."""
+        self._use(generator)
         self._log = log
         self._door = door or PrivacyDoor()
         self._clock_kind: ClockName = clock
@@ -127,6 +133,9 @@ class LocalEngine(Looking):
         k = max(question.k for question in questions)
         with trace.stage("state"):
             inside = self._inside(questions)
+            pairs = zip(questions, inside, strict=True)
+            questions = [speaking.spoken(asked, known, serving.views) for asked, known in pairs]
+            inside = self._inside(questions)
             talk = following.talk_of(inside, serving.views, now_ms=now_ms)
             query = serving.query_of([talk.question] if talk else inside, now_ms=now_ms)
             query = talk.applied(query, serving.views, serving.pipeline) if talk else query
@@ -151,7 +160,7 @@ class LocalEngine(Looking):
         ]
         for question, answer in zip([talk.question] if talk else inside, answers, strict=True):
             self._note(question, answer, talk.chain if talk else following.first_chain(question), now_ms)
-        return answers
+        return [self._in_better_words(question, answer) for question, answer in zip(questions, answers, strict=True)]
 
     def _inside(self, questions: list[Ask]) -> list[Ask]:
         """Return questions with the ids under which people are known inside."""
@@ -316,6 +325,8 @@ class LocalEngine(Looking):
             version = self._commits.commit(Changes("erase", ({"user_id": who},)))
             # The erasure's own row told the views; it names the person too, so it goes with the rest.
             removed["log"] = self._log.erase_user(who) - 1
+            if written := self._forget_profile(who):
+                removed["written"] = written
         return Receipt(user_id, version, removed)
 
     def _write_impressions(self, rows: tuple[dict[str, Any], ...]) -> int:
@@ -421,6 +432,8 @@ class LocalEngine(Looking):
         """Write what is left of the impressions, stop reading and close the log."""
         self._impressions.close()
         self._serving.keeper.stop()
+        if self._writer is not None:
+            self._writer.stop()
         self._log.close()
 
     def __enter__(self) -> Self:
@@ -466,6 +479,7 @@ def open_engine(
     secret: bytes = b"",
     durability: Durability = "fsync",
     clock: ClockName = "auto",
+    generator: Generator | None = None,
 ) -> LocalEngine:
     """Open an engine over the store at an address.
 
@@ -477,6 +491,7 @@ def open_engine(
         secret: Key of the pseudonyms, at least 16 bytes.
         durability: "fsync" or "os".
         clock: What now is: "wall", "data" (the newest event's time goes on), or "auto".
+        generator: A generative model that writes beside the rules, in the background; the engine closes it.
 
     Raises:
         StoreError: The address cannot be opened.
@@ -484,4 +499,5 @@ def open_engine(
     """
     opened = Bundle.read(Path(bundle)) if bundle is not None else None
     door = PrivacyDoor(privacy, secret=secret)
-    return LocalEngine(open_log(url, durability=durability), bundle=opened, scenario=scenario, door=door, clock=clock)
+    log = open_log(url, durability=durability)
+    return LocalEngine(log, bundle=opened, scenario=scenario, door=door, clock=clock, generator=generator)

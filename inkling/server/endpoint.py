@@ -40,6 +40,7 @@ class Call:
     body: Any = None
     query: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    accept_language: str = ""
 
     @property
     def engine(self) -> Engine:
@@ -114,13 +115,20 @@ class Resource:
         query = None if endpoint.query is None else decode_query(scope["query_string"], endpoint.query)
         ids = decode_path(scope["path_params"])
         if endpoint.body is None:
-            return Call(self._around, ids, None, query, _headers(scope) if endpoint.query is None else {})
+            headers = _headers(scope) if endpoint.query is None else {}
+            return Call(self._around, ids, None, query, headers, _accept_language(scope))
         raw = await read_body(scope, receive, self._around.max_body_bytes)
-        return Call(self._around, ids, decode_body(raw, endpoint.body), query)
+        body = decode_body(raw, endpoint.body)
+        return Call(self._around, ids, body, query, accept_language=_accept_language(scope))
 
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _accept_language(scope: Scope) -> str:
+    found = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+    return str(found, "latin-1")
 
 
 def json_response(answer: Any, status: int = 200) -> Response:

@@ -29,7 +29,7 @@ ASK_FIELDS = {
     "cursor": "Goes on where an answer ended.",
     "after": "recommendation_id of an answer that text follows up: cheaper, more like the second, not horror.",
     "explain": "Reasons with the signed share of each signal.",
-    "language": "Of the reasons: en or zh.",
+    "language": "Of the reasons: en or zh; empty: context.language, Accept-Language, the person's own.",
 }
 """What the fields of a question mean, for the documentation."""
 
@@ -175,7 +175,7 @@ class ListQuery(Wire, frozen=True, kw_only=True):
 
     k: Whole = 10
     explain: bool = False
-    language: str = "en"
+    language: str = ""
 
 
 class SimilarQuery(Wire, frozen=True, kw_only=True):
@@ -197,6 +197,12 @@ class FindUsersQuery(Wire, frozen=True, kw_only=True):
 
     prefix: str = ""
     limit: Count = 20
+
+
+class ProfileQuery(Wire, frozen=True, kw_only=True):
+    """In which language the profile's words are."""
+
+    language: str = "en"
 
 
 class LimitQuery(Wire, frozen=True, kw_only=True):

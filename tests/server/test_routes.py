@@ -71,6 +71,25 @@ def test_short_form_by_user(client, engine):
     assert engine.asked[-1].language == "zh"
 
 
+@pytest.mark.parametrize(
+    ("header", "body", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", {}, "zh"),
+        ("zh-CN", {"language": "en"}, "en"),
+        ("zh-CN", {"context": {"language": "en-GB"}}, ""),
+        ("zh-CN", {"context": {"language": "fr"}}, "zh"),
+        ("fr", {}, ""),
+        (None, {}, ""),
+    ],
+)
+def test_the_browsers_language_counts_where_the_question_says_none(client, engine, header, body, language):
+    headers = {} if header is None else {"accept-language": header}
+    client.post("/v1/recommend", json={"user_id": "ann"} | body, headers=headers)
+    assert engine.asked[-1].language == language
+    client.get("/v1/users/ann/recommendations", headers=headers)
+    assert engine.asked[-1].language == ("zh" if header and "zh" in header else "")
+
+
 def test_score_and_similar(client):
     assert len(client.post("/v1/score", json={"user_id": "ann", "items": ["0", "1"]}).json()["scores"]) == 2
     near = client.get("/v1/items/0/similar?k=2").json()["items"]

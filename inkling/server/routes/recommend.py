@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from inkling.core.recommendation import Recommendation
 from inkling.engine.base import Ask
+from inkling.engine.speaking import accepted, known
 from inkling.server.endpoint import Call, Endpoint
 from inkling.server.schemas import ListQuery
 
@@ -14,9 +17,18 @@ def _reads_text(call: Call) -> bool:
 
 
 def _answer(call: Call, question: Ask) -> Recommendation:
+    question = _spoken(call, question)
     answer = call.engine.ask(question)
     call.around.metrics.record_stages(answer.timings_ms)
     return answer
+
+
+def _spoken(call: Call, question: Ask) -> Ask:
+    """Return the question in the browser's language, where it says nothing of a language itself."""
+    if not call.accept_language or question.language or known(question.context.get("language")):
+        return question
+    language = accepted(call.accept_language)
+    return msgspec.structs.replace(question, language=language) if language else question
 
 
 def _recommend(call: Call) -> Recommendation:
