@@ -200,3 +200,22 @@ def test_long_reviews_are_cut_around_what_they_say():
     snippet = found.with_snippets(found.good_at(0), 0, said, data.interactions.texts)[0].snippets[0]
     assert "good price" in snippet
     assert len(snippet) <= 122
+
+
+def test_sentiment_of_whole_texts_is_learned_in_any_language():
+    from inkling.core.errors import DataError
+    from inkling.language._aspects_linear import LinearSentiment
+
+    good, bad = ["很好吃，送得快", "great mug", "味道好"], ["太慢了，难吃", "terrible mug", "味道差"]
+    model = LinearSentiment(l2=0.1).fit([*good, *bad] * 3, ([True] * 3 + [False] * 3) * 3)
+    assert (model.positive(["好吃", "great"]) > 0.5).all()
+    assert (model.positive(["难吃", "terrible"]) < 0.5).all()
+    again = LinearSentiment().load_state(model.state())
+    assert np.array_equal(again.positive(good), model.positive(good))
+    assert model.positive([]).shape == (0,)
+    with pytest.raises(DataError, match="all texts are of one kind"):
+        LinearSentiment().fit(good, [True] * 3)
+    rated = reviews(*((0, 0, day, text) for day, text in enumerate([*good, *bad])))
+    values = np.array([5, 5, 4, 1, 2, 1], dtype=np.float32)
+    starred = replace(rated, interactions=replace(rated.interactions, values=values))
+    assert LinearSentiment.of_ratings(starred).positive(good).min() > 0.5
