@@ -97,4 +97,6 @@ def _weight(parameters: str) -> float:
 
 def language_of_text(text: str) -> str:
     """Return the language that a text is in; "" where it cannot be told, or where reasons do not exist in it."""
-    return known(detect(text[:_MOST_LETTERS]).language) if text.strip() else ""
+    if text.isascii():  # whatever else it may be, only English reasons suit it
+        return "en" if any(c.isalpha() for c in text[:_MOST_LETTERS]) else ""
+    return known(detect(text[:_MOST_LETTERS]).language)
