@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": "learn from a data folder, or from a store's own log, and write a bundle",
     "evaluate": "compare models under one protocol: quality, milliseconds, seconds to fit",
     "tune": "search settings by validation, keeping every trial",
+    "pretrain": "let a language model read the domain's own text",
     "adapt": "teach a language model what people do with the items that it reads",
     "recommend": "answer for a person, a sentence or a list of items",
     "similar": "show the items most like one",
