@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import msgspec
@@ -162,19 +163,24 @@ class AspectTable:
 
     def shares(self) -> F32:
         """Return (n_items, A) the share of praise, drawn to the usual one by a few mentions."""
+        return self._shares
+
+    @cached_property
+    def _shares(self) -> F32:
         judged = self.good + self.bad
         return np.asarray((self.good + _PRIOR * self.usual) / (judged + _PRIOR), dtype=np.float32)
 
     def strengths(self) -> F32:
         """Return (n_items, A) how much more than usual each aspect is praised, -1 to 1; 0 where nobody judged it."""
-        return np.asarray(self.shares() - self.usual, dtype=np.float32)
+        judged = self.good + self.bad > 0  # rounding leaves a little of nothing, which must stay nothing
+        return np.where(judged, self.shares() - self.usual, 0).astype(np.float32)
 
     def attention(self) -> F32:
         """Return (n_items, A) what is spoken of: shares of an item's mentions, less the usual ones, at least 0."""
         total = self.said.sum(axis=1, keepdims=True)
         usual = self.said.sum(axis=0) / max(float(self.said.sum()), 1.0)
         smooth = (self.said + _PRIOR * usual) / (total + _PRIOR)
-        return np.asarray(np.maximum(smooth - usual, 0), dtype=np.float32)
+        return np.where(self.said > 0, np.maximum(smooth - usual, 0), 0).astype(np.float32)
 
     def good_at(self, item_row: int, k: int = 3) -> list[Strength]:
         """Return aspects that people praise at least twice as often as they complain, the surest first."""

@@ -43,8 +43,8 @@ _TERMS = {
     "portion": "portion portions serving servings helping|分量 份量 量",
     "freshness": "freshness ingredients|新鲜度 食材",
     "cleanliness": "cleanliness hygiene restroom bathroom|卫生 干净程度",
-    "ambience": "ambience ambiance atmosphere decor music interior place room vibe setting|环境 氛围 气氛 装修 音乐",
-    "location": "location neighborhood neighbourhood parking view|位置 地点 地段 交通 停车",
+    "ambience": "ambience ambiance atmosphere decor interior vibe|环境 氛围 气氛 装修 音乐",
+    "location": "location neighborhood neighbourhood parking|位置 地点 地段 交通 停车",
     "size": "size sizes sizing fit fits length width weight|尺寸 尺码 大小 长度 重量 合身",
     "look": "look looks design style color colors colour colours appearance|外观 颜色 样子 款式 设计 外形 颜值",
     "comfort": "comfort feel feels fabric texture|舒适度 手感 触感 舒适 面料",
@@ -70,7 +70,7 @@ _IMPLIED = {
     ),
     "delivery": (
         "punctual|很快 挺快 超快 神速 准时 及时 快捷 迅速 速度快 提前",
-        "late delayed|太慢 很慢 慢死 迟到 超时 等了 太久 晚了 才送 没送 送错 漏送",
+        "delayed|太慢 很慢 慢死 迟到 超时 等了 太久 晚了 才送 没送 送错 漏送",
     ),
     "taste": (
         "delicious tasty yummy flavorful flavourful mouthwatering|好吃 美味 可口 好喝 香 入味 鲜美",
@@ -79,7 +79,7 @@ _IMPLIED = {
     "portion": ("generous hearty|量足 量大 份量足 管饱", "tiny skimpy|量少 太少 量小 少了"),
     "freshness": ("fresh|新鲜", "stale rotten spoiled|不新鲜 馊 变质 臭 凉了 冷了 都凉"),
     "cleanliness": ("clean spotless|干净 卫生", "dirty filthy unsanitary|脏 头发 虫子 苍蝇 不干净 拉肚子"),
-    "ambience": ("cozy romantic lively charming|温馨 优雅", "loud noisy crowded cramped|吵 嘈杂 拥挤"),
+    "ambience": ("cozy romantic charming|温馨 优雅", "noisy crowded cramped|吵 嘈杂 拥挤"),
     "location": ("convenient|方便", "inconvenient|偏僻"),
     "size": ("true-to-size|合身 合适", "oversized undersized|偏小 偏大"),
     "look": ("beautiful gorgeous stylish pretty cute elegant|好看 漂亮 美观", "ugly|难看 丑"),
@@ -89,7 +89,7 @@ _IMPLIED = {
     "picture": ("sharp crisp|清晰", "blurry pixelated|模糊"),
     "performance": ("responsive reliable effective|流畅 有效 管用", "laggy sluggish ineffective|卡顿 死机 没效果"),
     "ease": ("easy user-friendly intuitive|简单 易用 好用 容易", "complicated confusing|复杂 难用 麻烦"),
-    "content": ("gripping moving hilarious|感人 精彩", "boring predictable dull|无聊 拖沓"),
+    "content": ("gripping moving hilarious|感人 精彩", "boring predictable|无聊 拖沓"),
 }
 _GOOD = (
     "good great excellent amazing awesome nice perfect wonderful fantastic superb outstanding love loved loves liked"

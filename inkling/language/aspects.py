@@ -90,7 +90,8 @@ def cares_of_people(said: Said, n_users: int) -> F32:  # (n_users, A)
     counts = np.bincount(cells, minlength=n_users * len(said.names)).reshape(n_users, len(said.names))
     usual = counts.sum(axis=0) / max(int(counts.sum()), 1)
     total = counts.sum(axis=1, keepdims=True)
-    return _rows_to_one(np.maximum((counts + _MENTIONED * usual) / (total + _MENTIONED) - usual, 0))
+    more = np.maximum((counts + _MENTIONED * usual) / (total + _MENTIONED) - usual, 0)
+    return _rows_to_one(np.where(counts > 0, more, 0))
 
 
 def cares_of_texts(texts: Sequence[str | None], names: Sequence[str], reader: AspectReader) -> F32:  # (B, A)

@@ -39,7 +39,7 @@ def told(text):
         ("Great sound and the battery lasts.", [("sound", 1), ("battery", 1), ("durability", 1)]),
         ("The price isn't good.", [("price", -1)]),
         ("Not a bad meal", [("taste", 1)]),
-        ("It was never late", [("delivery", 1)]),
+        ("It was never delayed", [("delivery", 1)]),
         ("The menu has a price list.", [("price", 0)]),
         ("Overpriced and rude although it’s clean", [("price", -1), ("service", -1), ("cleanliness", 1)]),
         ("味道很好，送餐太慢了", [("taste", 1), ("delivery", -1)]),
@@ -165,6 +165,7 @@ def test_what_people_care_about():
     cares = cares_of_people(said, 4)
     assert cares.shape == (4, len(found.names))
     assert cares.sum(axis=1).tolist() == pytest.approx([1, 1, 1, 1])
+    assert not cares_of_people(said.until(0), 4).any()
     assert strongest(cares[1], found.names) == ("delivery",)
     asked = cares_of_texts(["cheap price please", None, "快点送达"], found.names, LEXICON)
     assert strongest(asked[0], found.names) == ("price",)

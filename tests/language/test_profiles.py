@@ -196,3 +196,20 @@ def test_long_texts_end_at_a_sentence_or_a_word():
     assert shortened("一句话。第二句话很长很长。", 8) == "一句话。"
     assert shortened("word " * 10, 12) == "word word…"
     assert shortened("short", 10) == "short"
+
+
+def test_aspects_come_into_profiles():
+    from inkling.language._profile_notes import aspect_notes
+
+    said = [("ann", "Crime-1", 1, 5.0, "Great price."), ("bob", "Crime-1", 2, 5.0, "Great price, rude staff."),
+            ("bob", "Crime-2", 3, 1.0, "Rude staff, awful service."), ("eve", "Horror-1", 4, 4.0, None)]  # fmt: skip
+    data = films(said)
+    notes = aspect_notes(data, asked=[Line("eve", 4 * DAY, "good sound"), Line("ann", 9 * DAY, "rude service")])
+    items = {one.item_id: one for one in item_profiles(data, notes=notes)}
+    assert (items["Crime-1"].good_at, items["Crime-1"].bad_at) == (("price",), ("service",))
+    assert items["Horror-1"].good_at == ()
+    assert person(data, "ann", notes).cares_about[0] == "price"
+    assert "service" in person(data, "bob", notes).cares_about
+    assert person(data, "eve", notes).cares_about == ()
+    assert "优点: 价格" in profile_text(items["Crime-1"], "zh")
+    assert "Cares about: price" in profile_text(person(data, "ann", notes))
