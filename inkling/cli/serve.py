@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from inkling.cli import _arguments, _inputs, _screen
+
+if TYPE_CHECKING:
+    from inkling.language.generate import Generator
 
 EXAMPLES = """\
 examples:
   inkling serve out/retail
   inkling serve out/retail --store file:///var/lib/shop --port 9000
   INKLING_KEYS=secret inkling serve out/retail --host 0.0.0.0
+  inkling serve out/retail --generate http://localhost:11434/v1#qwen3
 
 What is observed is kept in the store; without --store it is kept in memory and lost at the end.
 """
@@ -31,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="fsync",
         help="what accepted means: on disk, or with the system",
     )
+    add(
+        "--generate",
+        metavar="MODEL",
+        help="a generative model that writes profiles and reasons in the background: http://host/v1#NAME of any "
+        "OpenAI-compatible server, or local:FOLDER",
+    )
+    add("--generate-key", default="", metavar="VARIABLE", help="environment variable that holds the model's key")
     add("--keys", metavar="A,B", help="keys that callers need; INKLING_KEYS where it is left out")
 
 
@@ -41,9 +55,20 @@ def run(args: argparse.Namespace) -> int:
 
     keys = parse_keys(args.keys if args.keys is not None else os.environ.get(KEYS_VARIABLE, ""))
     with _inputs.open_bundle(args.bundle, store=args.store, durability=args.durability) as engine:
+        if args.generate:
+            engine.write_with(_generator(args))
         engine.warm()
         serve(engine, args.host, args.port, workers=args.workers, keys=keys, ready=_ready)
     return 0
+
+
+def _generator(args: argparse.Namespace) -> Generator:
+    """Return the generative model; what it writes is kept beside the store, where that is a folder."""
+    from inkling.language.generate import Generator, open_speaker
+
+    scheme, _, folder = args.store.partition("://")
+    path = Path(unquote(folder)) / "written.sqlite" if scheme == "file" and folder else None
+    return Generator(open_speaker(args.generate, key_variable=args.generate_key), path=path)
 
 
 def _ready(url: str) -> None:

@@ -38,6 +38,9 @@ export const history = (user, limit = 50) => call("GET", `v1/users/${id(user)}/h
 export const recommend = (question) => call("POST", "v1/recommend", question);
 export const similar = (item, k = 10) => call("GET", `v1/items/${id(item)}/similar?k=${k}`);
 export const explain = (user, item) => call("GET", `v1/users/${id(user)}/explain/${id(item)}`);
+export const profile = (user, language) => call("GET", `v1/users/${id(user)}/profile?language=${language}`);
+export const itemProfile = (item, language) => call("GET", `v1/items/${id(item)}/profile?language=${language}`);
+export const writeProfile = (user, changes) => call("PATCH", `v1/users/${id(user)}/profile`, changes);
 export const sendEvent = (event) => call("POST", "v1/events", { events: [event] });
 
 // Rows of the catalogue, read once; ids without a row stand for themselves.

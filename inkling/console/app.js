@@ -72,6 +72,7 @@ async function refresh({ compare = false } = {}) {
     showAnswer(compare);
     showPast(past, compare);
     keepAddress();
+    await showProfile(past.length > 0, turn);
   } catch (error) {
     if (turn === state.turn) trouble(error);
   } finally {
@@ -155,6 +156,28 @@ function showPast(events, compare) {
   $("history").replaceChildren(...(rows.length ? rows : [h("li", { class: "none" }, t("noHistory"))]));
 }
 
+async function showProfile(isKnown, turn) {
+  $("profile").hidden = !state.user;
+  if (!state.user) return;
+  const told = isKnown || state.written === state.user ? await api.profile(state.user, currentLanguage()).catch(forgiveUnknown) : {};
+  if (turn !== state.turn) return;
+  $("profile-lines").replaceChildren(...view.profileLines(told.text));
+  if (document.activeElement !== $("about-text")) $("about-text").value = told.about ?? "";
+}
+
+async function writeAbout(event) {
+  event.preventDefault();
+  try {
+    const { version } = await api.writeProfile(state.user, { about: $("about-text").value.trim() || null });
+    Object.assign(state, { minVersion: version, written: state.user });
+    document.activeElement?.blur();
+    say(t("saved"));
+    await refresh({ compare: true });
+  } catch (error) {
+    trouble(error);
+  }
+}
+
 // ---------------------------------------------------------------- doing
 
 async function act(itemId, recommendationId) {
@@ -230,6 +253,13 @@ async function openWhy(line) {
     Object.keys(shares).length ? view.bars(shares) : h("p", { class: "soft" }, t("noShares")),
   ];
   openDrawer(title, head);
+  try {
+    const { text } = await api.itemProfile(line.item_id, currentLanguage());
+    if (text) head.push(h("h3", {}, t("itemProfile")), h("dl", { class: "known" }, view.profileLines(text)));
+    openDrawer(title, head);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
   if (!state.user) return;
   try {
     const { contributions, kind, because, ...told } = await api.explain(state.user, line.item_id);
@@ -281,6 +311,7 @@ function wire() {
   typed($("sentence"), 300);
   $("sentence").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); refresh(); } });
   typed($("filter"), 200);
+  $("about-form").addEventListener("submit", writeAbout);
   $("k").addEventListener("change", () => refresh());
   $("event").addEventListener("change", () => { state.event = $("event").value; if (state.answer) showAnswer(false); });
   $("about-open").addEventListener("click", openAbout);

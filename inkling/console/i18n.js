@@ -14,6 +14,7 @@ const WORDS = {
     changed: "List updated: {fresh} new, {moved} moved.", same: "List updated: the same items in the same order.",
     sent: "{event} sent: {title}.", unreachable: "The server does not answer.", request: "request",
     keyTitle: "This server needs a key", keyLabel: "Key", keyUse: "Use this key", loading: "One moment …",
+    profile: "Profile", aboutYou: "In their own words", save: "Save", saved: "Saved.", itemProfile: "What is known of it", understood: "Understood: {what}",
     stages: "Milliseconds by stage", noShares: "This answer tells no shares.", score: "score",
   },
   zh: {
@@ -29,6 +30,7 @@ const WORDS = {
     changed: "列表已更新：{fresh} 个新，{moved} 个移动。", same: "列表已更新：物品与顺序未变。",
     sent: "已发送 {event}：{title}。", unreachable: "服务器没有回应。", request: "请求",
     keyTitle: "此服务器需要密钥", keyLabel: "密钥", keyUse: "使用此密钥", loading: "请稍候……",
+    profile: "画像", aboutYou: "自我介绍", save: "保存", saved: "已保存。", itemProfile: "物品画像", understood: "已理解：{what}",
     stages: "各阶段毫秒数", noShares: "此回答没有给出份额。", score: "得分",
   },
 };

@@ -83,6 +83,14 @@ export function past(event, item, fresh) {
       h("time", { title: moment(event.timestamp) }, day(event.timestamp))));
 }
 
+// A profile's words, line by line: "Likes: red mug". What has no name stands alone.
+export function profileLines(text) {
+  return String(text ?? "").split("\n").filter(Boolean).map((line) => {
+    const at = line.indexOf(": ");
+    return h("div", {}, at > 0 ? h("dt", {}, line.slice(0, at)) : null, h("dd", {}, at > 0 ? line.slice(at + 2) : line));
+  });
+}
+
 // Writing the reasons is work that only this page asks for: it is told beside the time of the list, not in it.
 const AFTER = new Set(["answer", "reasons", "explain"]);
 

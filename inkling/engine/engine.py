@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 import msgspec
 import numpy as np
@@ -39,9 +39,6 @@ from inkling.stores.address import open_log
 from inkling.stores.base import ChangeLog, Changes
 from inkling.stores.sqlite import Durability
 
-if TYPE_CHECKING:
-    from inkling.language.generate import Generator
-
 
 class LocalEngine(Profiled):
     """Recommends, learns and forgets, in this process. Made by ``inkling.open``."""
@@ -55,10 +52,8 @@ class LocalEngine(Profiled):
         door: PrivacyDoor | None = None,
         clock: ClockName = "auto",
         log_impressions: bool = True,
-        generator: Generator | None = None,
     ) -> None:
         """Take over ``log``; start from ``bundle``, else from nothing, with the pipeline ``semantic_basic``."""
-        self._use(generator)
         self._log = log
         self._door = door or PrivacyDoor()
         self._clock_kind: ClockName = clock
@@ -479,7 +474,6 @@ def open_engine(
     secret: bytes = b"",
     durability: Durability = "fsync",
     clock: ClockName = "auto",
-    generator: Generator | None = None,
 ) -> LocalEngine:
     """Open an engine over the store at an address.
 
@@ -491,7 +485,6 @@ def open_engine(
         secret: Key of the pseudonyms, at least 16 bytes.
         durability: "fsync" or "os".
         clock: What now is: "wall", "data" (the newest event's time goes on), or "auto".
-        generator: A generative model that writes beside the rules, in the background; the engine closes it.
 
     Raises:
         StoreError: The address cannot be opened.
@@ -500,4 +493,4 @@ def open_engine(
     opened = Bundle.read(Path(bundle)) if bundle is not None else None
     door = PrivacyDoor(privacy, secret=secret)
     log = open_log(url, durability=durability)
-    return LocalEngine(log, bundle=opened, scenario=scenario, door=door, clock=clock, generator=generator)
+    return LocalEngine(log, bundle=opened, scenario=scenario, door=door, clock=clock)

@@ -21,6 +21,9 @@ from inkling.stores.moments import moment_ms
 if TYPE_CHECKING:
     import polars as pl
 
+KEPT = "profile_edits"
+"""Attribute of people and items that holds, as JSON, the fields of a profile that somebody wrote."""
+
 
 def prepare(data: str | Path | Folder, scenario: Scenario) -> tuple[Dataset, Scenario]:
     """Return a data folder as a cleaned data set, and the scenario as the folder's ``dataset.toml`` changes it.
@@ -58,8 +61,7 @@ def from_log(
             row["user_id"] = owners[row["session_id"]]
     events, _ = clean_rows(Events(_frame(rows)), scenario)
     events, _ = clean_part(events, scenario)
-    known = People(_table(people)) if people else None
-    return build_dataset(events, scenario, items=_items(items), people=known)
+    return build_dataset(events, scenario, items=items_table(items), people=people_table(people))
 
 
 def _events(blocks: Iterable[Changes]) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -91,12 +93,23 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, schema=schema)
 
 
-def _items(rows: list[dict[str, Any]]) -> Items | None:
+def people_table(rows: list[dict[str, Any]]) -> People | None:
+    """Return people that came one by one as a table; None where there are none."""
+    return People(_table([_without_edits(row) for row in rows])) if rows else None
+
+
+def _without_edits(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was written into a profile: it is shown, and nothing to learn from."""
+    return {name: value for name, value in row.items() if name != KEPT}
+
+
+def items_table(rows: list[dict[str, Any]]) -> Items | None:
+    """Return items that came one by one as a table; None where there are none."""
     import polars as pl
 
     if not rows:
         return None
-    frame = _table([{**row, "created_at": _moment(row.get("created_at"))} for row in rows])
+    frame = _table([{**_without_edits(row), "created_at": _moment(row.get("created_at"))} for row in rows])
     frame = frame.with_columns(pl.col("created_at").cast(pl.Int64))
     if "categories" in frame.columns and frame["categories"].dtype == pl.String:
         frame = frame.with_columns(pl.col("categories").str.split("|"))

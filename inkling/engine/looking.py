@@ -45,12 +45,15 @@ class Looking:
         Raises:
             NotFoundError: Nothing is known of them.
         """
-        views = self.views
-        row = views.user_ids.row_of(self._door.user_id(user_id))
-        if row < 0 or not views.knows(row):
-            raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
+        views, row = self.views, self._user_row(user_id)
         known = views.people.get(row) or {}
         return {**known, "user_id": user_id, "n_events": views.state.n_events(row)}
+
+    def _user_row(self, user_id: str) -> int:
+        row = self.views.user_ids.row_of(self._door.user_id(user_id))
+        if row < 0 or not self.views.knows(row):
+            raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
+        return row
 
     def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
         """Return items whose title or id contains ``text``."""

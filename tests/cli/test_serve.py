@@ -42,6 +42,23 @@ def post(url, body):
         return json.load(answer)
 
 
+def test_a_generative_model_is_opened_beside_the_store(tmp_path, monkeypatch):
+    from argparse import Namespace
+
+    from inkling.cli.serve import _generator
+    from inkling.core.errors import ConfigError
+
+    words = {"store": f"file://{tmp_path}/a%20shop", "generate": "http://127.0.0.1:9/v1#tiny", "generate_key": ""}
+    made = _generator(Namespace(**words))
+    assert made.speaker.name == "http://127.0.0.1:9/v1#tiny"
+    made.close()
+    assert (tmp_path / "a shop" / "written.sqlite").is_file()
+    in_memory = _generator(Namespace(**{**words, "store": "memory://"}))
+    in_memory.close()
+    with pytest.raises(ConfigError, match="The environment has no NO_KEY"):
+        _generator(Namespace(**{**words, "generate_key": "NO_KEY"}))
+
+
 def test_it_answers_and_stops_when_told(server):
     line = server.stdout.readline()
     url = re.search(r"http://127\.0\.0\.1:\d+", line).group()

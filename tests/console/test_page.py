@@ -297,3 +297,32 @@ def test_a_guarded_server_asks_for_its_key(browser, engine, serve_at):
     guarded.until("document.querySelectorAll('#list .row').length === 9")
     assert guarded.one("#headline").text == "For ann"
     browser.get_log("browser")
+
+
+def test_a_profile_is_shown_and_people_write_their_own_sentence(page, engine):
+    page.open("user=ann")
+    page.until("document.querySelector('#profile-lines dt')")
+    assert page.one("#profile-lines dt").text == "Likes"
+    assert "red mug" in page.one("#profile-lines dd").text
+    page.one("#about-text").send_keys("I collect mugs")
+    page.one("#about-form button").click()
+    page.until("document.querySelector('#live').textContent.startsWith('List updated')")
+    assert engine.users["ann"]["about"] == "I collect mugs"
+    page.one("#language").click()
+    page.until("document.querySelector('#profile-lines dt').textContent === '喜欢'")
+    assert page.one("#profile-title").text == "画像"
+    assert page.one("#about-text").get_attribute("value") == "I collect mugs"
+    page.one("#language").click()
+
+
+def test_what_is_known_of_an_item_is_in_its_drawer(page):
+    page.open("user=ann")
+    page.row("5").find_elements("css selector", ".more button")[1].click()
+    page.until("document.querySelector('#drawer .known dt')")
+    assert page.one("#drawer .known dt").text == "Good at"
+    page.one("#drawer-close").click()
+
+
+def test_a_new_visitor_has_no_profile_card(page):
+    page.open("text=tea")
+    assert not page.one("#profile").is_displayed()

@@ -144,6 +144,29 @@ class FakeEngine:
             self.items[row["item_id"]] = dict(row)
         return self._moved()
 
+    def user_profile(self, user_id, *, language="en"):
+        known = self.get_user(user_id)
+        likes = [
+            self.items[event["item_id"]].get("title", "")
+            for event in self.log[user_id]
+            if event["item_id"] in self.items
+        ]
+        name = {"en": "Likes", "zh": "喜欢"}[language]
+        told = {"user_id": user_id, "about": known.get("about", ""), "likes": likes[:3], "cares_about": ["price"]}
+        return {**told, "version": f"0-{self._version}", "text": f"{name}: {', '.join(likes[:3])}"}
+
+    def item_profile(self, item_id, *, language="en"):
+        row = self.get_item(item_id)
+        good = {"en": "Good at", "zh": "优点"}[language]
+        told = {"item_id": item_id, "title": row.get("title", ""), "good_at": ["handle"], "bad_at": ["lid"]}
+        return {**told, "version": f"0-{self._version}", "text": f"{good}: handle"}
+
+    def patch_user_profile(self, user_id, changes):
+        return self.patch_user(user_id, changes)
+
+    def patch_item_profile(self, item_id, changes):
+        return self.patch_item(item_id, changes)
+
     def reading(self):
         return ReadingStatus(read=len(self.items))
 

@@ -245,3 +245,30 @@ def test_any_rows_have_a_documented_answer_and_the_next_question_too(wire, rows)
     check(wire("POST", "/v1/items", {"items": [{**row, "item_id": f"h{n}"} for n, row in enumerate(rows)]}))
     status, content = wire("POST", "/v1/recommend", {"user_id": "ann", "k": 20, "explain": True})
     assert status == 200, content
+
+
+def test_profiles_are_read_and_written(wire):
+    told = wire("GET", "/v1/users/bob/profile?language=zh", expect=200)
+    assert told["user_id"] == "bob"
+    assert "最爱" in told["text"]
+    version = wire("PATCH", "/v1/users/bob/profile", {"about": "I drink tea"}, expect=200)["version"]
+    assert wire("GET", "/v1/users/bob", expect=200)["about"] == "I drink tea"
+    answer = wire("POST", "/v1/recommend", {"user_id": "bob", "min_version": version}, expect=200)
+    assert answer["version"] >= version
+    wire("PUT", "/v1/items/own", {"title": "own mug"}, expect=200)
+    assert wire("GET", "/v1/items/own/profile", expect=200)["title"] == "own mug"
+    wire("PATCH", "/v1/items/own/profile", {"summary": "A mug."}, expect=200)
+    assert wire("GET", "/v1/items/own/profile", expect=200)["summary"] == "A mug."
+    assert wire("GET", "/v1/users/nobody-knows/profile", expect=404)["error"]["code"] == "not_found"
+    error = wire("PATCH", "/v1/users/bob/profile", {"n_events": 5}, expect=400)["error"]
+    assert "cannot be changed" in error["message"]
+
+
+def test_how_far_the_reader_is_is_measured(wire):
+    wire("POST", "/v1/items?wait=30", {"items": [{"item_id": "wait-1", "title": "umbrella"}]}, expect=200)
+    wire.connection.request("GET", "/metrics")
+    text = wire.connection.getresponse().read().decode()
+    assert "inkling_unread_items 0" in text
+    assert "inkling_reading_lag_seconds 0" in text
+    assert "read" not in wire("PUT", "/v1/items/wait-2", {"title": "parasol"}, expect=200)
+    assert wire("PUT", "/v1/items/wait-2?wait=-1", {"title": "parasol"}, expect=400)["error"]["code"] == "bad_request"

@@ -7,7 +7,16 @@ from typing import Any
 from inkling.core.errors import NotFoundError
 from inkling.server.endpoint import Call, Endpoint, always
 from inkling.server.rows import with_id, with_path_id
-from inkling.server.schemas import FindItemsQuery, ItemsIn, ItemsOut, Row, VersionOut, WaitQuery, WrittenOut
+from inkling.server.schemas import (
+    FindItemsQuery,
+    ItemsIn,
+    ItemsOut,
+    ProfileQuery,
+    Row,
+    VersionOut,
+    WaitQuery,
+    WrittenOut,
+)
 
 
 def _put_item(call: Call) -> WrittenOut:
@@ -52,6 +61,14 @@ def _known(call: Call, item_id: str) -> dict[str, Any] | None:
         return None
 
 
+def _profile(call: Call) -> dict[str, Any]:
+    return call.engine.item_profile(call.ids["id"], language=call.query.language)
+
+
+def _patch_profile(call: Call) -> VersionOut:
+    return VersionOut(call.engine.patch_item_profile(call.ids["id"], call.body))
+
+
 _ONE, _ALL = "/v1/items/{id}", "/v1/items"
 
 ENDPOINTS = (
@@ -65,6 +82,24 @@ ENDPOINTS = (
         body=Row,
         query=WaitQuery,
         answer=WrittenOut,
+        blocking=always,
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/profile",
+        _profile,
+        "What is known of an item: summary, keywords, what reviews praise and complain about; and the same in words.",
+        query=ProfileQuery,
+        answer=dict[str, Any],
+        blocking=always,
+    ),
+    Endpoint(
+        "PATCH",
+        f"{_ONE}/profile",
+        _patch_profile,
+        "Change an item's profile; null takes a field back.",
+        body=Row,
+        answer=VersionOut,
         blocking=always,
     ),
     Endpoint("DELETE", _ONE, _delete_item, "Delete an item.", answer=VersionOut, blocking=always),

@@ -12,6 +12,7 @@ from inkling.server.schemas import (
     HistoryOut,
     LimitQuery,
     MergeIn,
+    ProfileQuery,
     Row,
     UsersIn,
     UsersOut,
@@ -58,6 +59,14 @@ def _explain(call: Call) -> dict[str, Any]:
     return call.engine.explain(call.ids["id"], call.ids["item"])
 
 
+def _profile(call: Call) -> dict[str, Any]:
+    return call.engine.user_profile(call.ids["id"], language=call.query.language)
+
+
+def _patch_profile(call: Call) -> VersionOut:
+    return VersionOut(call.engine.patch_user_profile(call.ids["id"], call.body))
+
+
 _ONE, _ALL = "/v1/users/{id}", "/v1/users"
 
 ENDPOINTS = (
@@ -91,6 +100,24 @@ ENDPOINTS = (
         "A person's events, newest first.",
         query=LimitQuery,
         answer=HistoryOut,
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/profile",
+        _profile,
+        "What is known of a person: likes, aspects that they care about, their own sentence; and the same in words.",
+        query=ProfileQuery,
+        answer=dict[str, Any],
+        blocking=always,
+    ),
+    Endpoint(
+        "PATCH",
+        f"{_ONE}/profile",
+        _patch_profile,
+        "Change a person's profile, such as their own sentence (about); null takes a field back.",
+        body=Row,
+        answer=VersionOut,
+        blocking=always,
     ),
     Endpoint(
         "GET",
