@@ -173,8 +173,17 @@ def _found(encoding: Any, tags: F32) -> list[tuple[int, int, int, int]]:
     """Return the terms that the tags tell, in tokens and characters; marks are no part of one."""
     real = [e > b for b, e in encoding.offsets]
     guess = [int(tag) if ok else 0 for tag, ok in zip(tags[: len(real)].argmax(-1), real, strict=True)]
-    spans = spans_of(guess)
+    spans = dict.fromkeys(_whole_words(encoding.word_ids, begin, end) for begin, end in spans_of(guess))
     return [(b, e, encoding.offsets[b][0], encoding.offsets[e - 1][1]) for b, e in spans]
+
+
+def _whole_words(words: Sequence[int | None], begin: int, end: int) -> tuple[int, int]:
+    """Return a span of tokens with the rest of the words that it cuts into."""
+    while begin > 0 and words[begin - 1] is not None and words[begin - 1] == words[begin]:
+        begin -= 1
+    while end < len(words) and words[end] is not None and words[end] == words[end - 1]:
+        end += 1
+    return begin, end
 
 
 def _mention(at: int, part: str, begin: int, end: int, shares: F32) -> Mention:

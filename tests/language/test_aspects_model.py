@@ -181,6 +181,15 @@ def test_spans_of_tags():
     assert spans_of([]) == []
 
 
+def test_found_terms_are_whole_words():
+    from inkling.language._aspects_model import _whole_words
+
+    words = (None, 0, 1, 1, 1, 2, None)
+    assert _whole_words(words, 2, 3) == _whole_words(words, 3, 4) == (2, 5)
+    assert _whole_words(words, 1, 2) == (1, 2)
+    assert _whole_words(words, 5, 6) == (5, 6)
+
+
 def test_sentences_of_a_text():
     text = "One. Two!\n\n三。四"
     assert sentences_of(text) == [(0, "One. "), (5, "Two!\n\n"), (11, "三。"), (13, "四")]
