@@ -7,7 +7,7 @@ their majority is right; the table is learned from the four fifths, without thei
 48 things on 8 shelves: the share of the five nearest things on the same shelf, and NDCG@6 of the things for the shelf's
 name; the table is learned from the 48 texts. (iii) Public catalogues whose words are each turned into a fixed pair of
 ideographs, so that no model reads them: NDCG@10 of ``semantic`` alone, seen dropped, on movielens-small (leave one out)
-and online-retail (by time), beside the readable original, which is the upper bound. The table is learned from the
+and online-retail (by time), beside the readable original. The table is learned from the
 catalogue's texts. Nothing is chosen here; each encoder and seed is kept.
 """
 

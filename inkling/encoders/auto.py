@@ -46,7 +46,7 @@ class AutoEncoder:
         spelling: Encoder | None = None,
         *,
         spelling_share: float = 0.15,
-        table_spelling: float = 0.3,
+        table_spelling: float = 0.6,
         max_unknown: float = 0.4,
         n_threads: int = 1,
         progress: Progress = _ignore,
