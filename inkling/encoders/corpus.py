@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -169,7 +169,7 @@ def _places(hashes: U64, wanted: U64) -> I64:
     return np.where(hashes[at] == wanted, at, -1).astype(np.int64)
 
 
-def _counts(rows: I64, columns: I64, shape: tuple[int, int]) -> Array:
+def _counts(rows: I64, columns: I64, shape: tuple[int, int]) -> Any:
     """Return texts x features, sparse: 1 + ln tf."""
     from scipy.sparse import csr_array
 
@@ -179,7 +179,7 @@ def _counts(rows: I64, columns: I64, shape: tuple[int, int]) -> Array:
     return counts
 
 
-def _unit_rows(matrix: Array) -> Array:
+def _unit_rows(matrix: Any) -> Any:
     from scipy.sparse import diags_array
 
     squares = np.add.reduceat(np.append(matrix.data, 0) ** 2, matrix.indptr[:-1])
