@@ -143,7 +143,7 @@ def _asked(question: Ask, given: Given, chain: Chain) -> Ask:
             hint="Leave user_id and session_id out, or ask without 'after'.",
         )
     if not any(who.values()):
-        who |= given.who
+        who = {**who, **given.who}
     exclude = tuple(dict.fromkeys((*question.exclude, *chain.exclude, *chain.like, *chain.unlike)))
     history = chain.history if chain.history is not None or any(who.values()) or chain.text else ()
     return msgspec.structs.replace(
@@ -164,12 +164,17 @@ def first_chain(question: Ask) -> Chain:
         exclude=question.exclude[:_MOST_IDS],
         filter=question.filter,
         history=None if question.history is None else question.history[-_MOST_IDS:],
-        candidates=question.candidates,
+        candidates=question.candidates if len(question.candidates or ()) <= _MOST_IDS else None,
     )
 
 
 def said(chain: Chain) -> dict[str, Any]:
-    """Return a chain as plain data; empty where nothing was asked."""
+    """Return a chain as plain data for the log; empty where nothing was asked.
+
+    Long lists of ids are logged only in a talk: every plain question would otherwise write them once more.
+    """
+    if not (chain.text or chain.limits or chain.like or chain.unlike or chain.without):
+        return {"filter": chain.filter} if chain.filter else {}
     plain: dict[str, Any] = msgspec.to_builtins(chain)
     return plain
 

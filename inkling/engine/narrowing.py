@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from inkling.core.arrays import F32, F64, I32, Bool
+from inkling.core.arrays import F32, F64, I32, Array, Bool
 from inkling.core.recommendation import Reason, RecommendedItem
 from inkling.engine.answers import Chain, Limit
 from inkling.engine.pipeline import Reads
@@ -86,7 +86,7 @@ def passing(limits: Sequence[Limit], views: LiveViews, n_items: int) -> Bool:
 
 def _passing(limit: Limit, views: LiveViews, n_items: int) -> Bool:
     if limit.field in ("popularity", "created_at"):
-        known = views.popularity(n_items) if limit.field == "popularity" else views.catalog.created(n_items)
+        known: Array = views.popularity(n_items) if limit.field == "popularity" else views.catalog.created(n_items)
         found: Bool = np.isfinite(known) & _COMPARE[limit.op](known, limit.value)
         return found
     if limit.field not in views.catalog.fields:

@@ -193,7 +193,7 @@ def change(
     """
     if "n_events" in changes:
         raise RequestError("A profile's 'n_events' cannot be changed.", hint="It is counted.")
-    empty: Any = kind(**{"item_id" if kind is ItemProfile else "user_id": ""})
+    empty: Any = ItemProfile(item_id="") if kind is ItemProfile else PersonProfile(user_id="")
     try:
         edited(empty, {name: getattr(empty, name, "") if value is None else value for name, value in changes.items()})
     except ConfigError as error:

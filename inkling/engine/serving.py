@@ -78,7 +78,8 @@ class Keeper:
         """Keep ``views`` and ``pipeline`` up to date."""
         self._views, self._pipeline = views, pipeline
         self.abouts = Abouts(views)
-        self.items = self.people = None
+        self.items: Reading | None = None
+        self.people: Reading | None = None
         if isinstance(pipeline, Reads):
             shelf = Shelf(views, pipeline)
             self.items = Reading(shelf.text_of, pipeline.read, shelf.place, welcome=shelf.welcome)

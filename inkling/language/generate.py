@@ -116,23 +116,28 @@ class Generator:
 
     def item(self, facts: Mapping[str, Any], language: str = "en") -> ItemNotes | None:
         """Return notes on an item, or None where the model has none that can be used."""
-        return self._written("item", facts, language)
+        found: ItemNotes | None = self._written("item", facts, language)
+        return found
 
     def person(self, facts: Mapping[str, Any], language: str = "en", *, owner: str = "") -> PersonNotes | None:
         """Return notes on a person's taste, or None; ``forget_person`` drops them by ``owner``, which is not sent."""
-        return self._written("person", facts, language, owner)
+        found: PersonNotes | None = self._written("person", facts, language, owner)
+        return found
 
     def aspects(self, review: str, language: str = "en") -> Aspects | None:
         """Return the aspects of a review with their sentiment, or None; each is in the review's own words."""
-        return self._written("aspects", {"review": review}, language)
+        found: Aspects | None = self._written("aspects", {"review": review}, language)
+        return found
 
     def questions(self, items: Sequence[Mapping[str, Any]], language: str = "en") -> Questions | None:
         """Return questions to somebody new; each answer stands for some of ``items`` (``item_id``, ``title``, ...)."""
-        return self._written("questions", {"items": list(items)}, language)
+        found: Questions | None = self._written("questions", {"items": list(items)}, language)
+        return found
 
     def reasons(self, items: Sequence[Mapping[str, Any]], language: str = "en") -> Reasons | None:
         """Return a reason for each of ``items`` (``item_id``, ``title``, ``facts``: texts), from these facts alone."""
-        return self._written("reasons", {"items": list(items)}, language)
+        found: Reasons | None = self._written("reasons", {"items": list(items)}, language)
+        return found
 
     def known(self, task: Task, facts: Mapping[str, Any], language: str = "en") -> tuple[bool, Any]:
         """Return whether a task was done before, and what came of it; asks nobody and takes microseconds."""
