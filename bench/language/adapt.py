@@ -17,7 +17,7 @@ import argparse
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ from bench.quality._one import Setting, lay_out
 from bench.quality._results import Place, Result, read, write
 from bench.quality._tasks import Task
 from inkling.core.arrays import F32
+from inkling.core.dataset import Dataset
 from inkling.core.run import Run
-from inkling.encoders.backbone import MINILM
+from inkling.encoders.backbone import MINILM, BackboneEncoder
+from inkling.encoders.cache import CachedEncoder
 from inkling.engine.texts import TextReader
 from inkling.language.adapt import AdaptConfig, adapt
 from inkling.protocol.fold import Fold, sampled
@@ -49,11 +51,11 @@ GAIN, NEAR, FEWER = 0.30, 0.02, 0.20
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "movielens-small": {
         "full": {"learning_rate": 1e-4, "max_tokens": 48, "batch_items": 96},
-        "lora": {"learning_rate": 1e-3, "max_tokens": 48, "batch_items": 96, "rank": 64},
+        "lora": {"learning_rate": 1e-3, "max_tokens": 48, "batch_items": 96, "rank": 48},
     },
     "beauty": {
         "full": {"learning_rate": 1e-4, "max_tokens": 32, "batch_items": 96},
-        "lora": {"learning_rate": 1e-3, "max_tokens": 32, "batch_items": 96, "rank": 64},
+        "lora": {"learning_rate": 1e-3, "max_tokens": 32, "batch_items": 96, "rank": 48},
     },
 }
 """Data set -> method -> what differs from the defaults, chosen by people held out of the training part."""
@@ -65,6 +67,7 @@ GRID = tuple(
 )
 """How a history fades: tried on validation for each encoder alike."""
 _ASKED = 1500
+_QUICK_ITEMS = 200
 
 
 @dataclass(frozen=True)
@@ -75,22 +78,38 @@ class Read:
     vectors: Mapping[str, F32]
 
     def encode(self, texts: Sequence[str]) -> F32:
-        """Return the rows of texts that were read before."""
-        return np.stack([self.vectors[text] for text in texts])
+        """Return the rows of texts that were read before; zeros for others."""
+        nothing = np.zeros_like(next(iter(self.vectors.values())))
+        return np.stack([self.vectors.get(text, nothing) for text in texts])
 
 
-def texts_of(setting: Setting) -> list[str]:
-    """Return the distinct texts of the catalogue."""
-    return list(dict.fromkeys(text for text in setting.folds[0].train.items.texts() if text))
+def learned_from(setting: Setting, *, quick: bool) -> Dataset:
+    """Return the training part; to see that all runs, with its most popular items alone."""
+    data = setting.folds[0].train
+    if not quick:
+        return data
+    counts = np.bincount(data.interactions.item_rows, minlength=data.n_items)
+    known = np.zeros(data.n_items, dtype=np.bool_)
+    known[np.argsort(-counts)[:_QUICK_ITEMS]] = True
+    return replace(data, known_items=known)
+
+
+def texts_of(data: Dataset, *, quick: bool) -> list[str]:
+    """Return the distinct texts of the catalogue; to see that all runs, of the items that exist."""
+    pairs = zip(data.items.texts(), data.known_items.tolist(), strict=True)
+    return list(dict.fromkeys(text for text, known in pairs if text and (known or not quick)))
 
 
 def frozen(variant: str, texts: Sequence[str], told: argparse.Namespace) -> tuple[F32, dict[str, Any]]:
     """Return the vectors of an encoder that learned nothing, and what it cost."""
     begin = time.perf_counter()
-    reader = TextReader(MINILM if variant == "float32" else variant)
-    reader.use(Run(n_threads=told.threads))
     if variant == "float32":
-        reader.fit(texts, Run(n_threads=told.threads))
+        folder = os.environ.get("INKLING_CACHE")
+        place = Path(folder) / "vectors-float32.sqlite" if folder else None
+        encoder = CachedEncoder(BackboneEncoder(MINILM, n_threads=told.threads), path=place)
+        return encoder.encode(list(texts)), {"encode_s": time.perf_counter() - begin}
+    reader = TextReader(variant)
+    reader.use(Run(n_threads=told.threads))
     return reader.encode(texts), {"encode_s": time.perf_counter() - begin}
 
 
@@ -98,12 +117,13 @@ def adapted(
     setting: Setting, task: str, variant: str, seed: int, told: argparse.Namespace
 ) -> tuple[Any, dict[str, Any]]:
     """Return the vectors of a model that learned from the training part, and what it cost."""
-    texts, data = texts_of(setting), setting.folds[0].train
+    data = learned_from(setting, quick=told.quick)
+    texts = texts_of(data, quick=told.quick)
     first, _ = frozen("sentence", texts, told)
     place = {text: row for row, text in enumerate(texts)}
     start = np.zeros((data.n_items, first.shape[1]), dtype=np.float32)
     for row, text in enumerate(data.items.texts()):
-        if text:
+        if text in place:
             start[row] = first[place[text]]
     said = {**SETTINGS[task][variant], "method": variant, "max_seconds": 20.0 if told.quick else 60.0 * told.minutes}
     config = msgspec.convert({**said, **dict(told.set)}, AdaptConfig, strict=False)
@@ -114,15 +134,17 @@ def adapted(
     return vectors, about
 
 
-def faded(setting: Setting, vectors: F32, texts: Sequence[str]) -> tuple[Semantic, dict[str, Any], float]:
+def faded(
+    setting: Setting, vectors: F32, texts: Sequence[str], *, quick: bool
+) -> tuple[Semantic, dict[str, Any], float]:
     """Return ``semantic`` over the vectors, with the fading that is best on validation, and its number there."""
     encoder = Read("read", dict(zip(texts, vectors, strict=True)))
     validation = setting.folds[0].validation
     tried = []
     if validation is not None:
-        asked = sampled(validation, _ASKED, np.random.default_rng(0))
+        asked = sampled(validation, 200 if quick else _ASKED, np.random.default_rng(0))
         model = fitted(asked, encoder, {})
-        for words in GRID:
+        for words in GRID[:1] if quick else GRID:
             tried.append((score(model, asked, words), words))
     best, words = max(tried, key=lambda one: one[0]) if tried else (float("nan"), dict(GRID[0]))
     return fitted(setting.folds[0], encoder, words), dict(words), best
@@ -142,13 +164,28 @@ def score(model: Semantic, fold: Fold, words: Mapping[str, Any]) -> float:
 def one(task: str, variant: str, seed: int, told: argparse.Namespace) -> Result:
     """Measure one variant with one seed."""
     setting = lay_out(TASKS[task], public(told.data), (seed,), quick=told.quick)
-    texts = texts_of(setting)
+    texts = texts_of(learned_from(setting, quick=told.quick), quick=told.quick)
     vectors, about = frozen(variant, texts, told) if variant in FROZEN else adapted(setting, task, variant, seed, told)
-    model, words, best = faded(setting, vectors, texts)
-    fold = setting.folds[0]
+    model, words, best = faded(setting, vectors, texts, quick=told.quick)
+    fold = sampled(setting.folds[0], 500, np.random.default_rng(0)) if told.quick else setting.folds[0]
     found = measure(fold, model.retrieve, (METRIC,)).groups["warm"]
     about |= {"fading": words, "validation": best, "metrics": [METRIC]}
     return Result(about, {"warm": (found.user_rows, found.values[METRIC][:, None])})
+
+
+def validated(task: str, seed: int, told: argparse.Namespace, console: Console) -> None:
+    """Print what each variant is worth on validation; the test part is not looked at, and nothing is kept."""
+    setting = lay_out(TASKS[task], public(told.data), (seed,), quick=told.quick)
+    texts = texts_of(learned_from(setting, quick=told.quick), quick=told.quick)
+    for variant in told.validate.split(","):
+        if variant in FROZEN:
+            vectors, about = frozen(variant, texts, told)
+        else:
+            vectors, about = adapted(setting, task, variant, seed, told)
+        _, words, best = faded(setting, vectors, texts, quick=told.quick)
+        report = about.get("report", {})
+        held = f", held out {report['before']:.4f} -> {report['after']:.4f}" if report.get("after") is not None else ""
+        console.print(f"{task}, {variant}: validation {best:.4f} {words}{held}", highlight=False)
 
 
 def place(told: argparse.Namespace, task: str, variant: str, seed: int) -> Place:
@@ -194,6 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=6.0, help="of training, for each method and seed (6)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores of training and reading (all)")
     parser.add_argument("--set", type=pair, action="append", default=[], help="a setting of all adaptations, key=value")
+    parser.add_argument("--validate", default="", metavar="A,B", help="variants to look at on validation alone")
     parser.add_argument("--quick", action="store_true", help="20 seconds of training: does it run?")
     parser.add_argument("--fresh", action="store_true", help="measure again what is kept")
     parser.add_argument(
@@ -202,6 +240,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results are kept ({OUT})")
     told = parser.parse_args(argv)
     console, found = Console(width=140), {}
+    if told.validate:
+        for task in told.tasks.split(","):
+            validated(task, int(told.seeds.split(",")[0]), told, console)
+        return 0
     for task in told.tasks.split(","):
         steps = {name: [step(task, name, 0, told, console)] for name in FROZEN}
         for seed in (int(seed) for seed in told.seeds.split(",")):

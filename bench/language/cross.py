@@ -51,7 +51,7 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "ease": {"max_items": 4000},
     "itemknn": {},
     "semantic": {"encoder": "auto"},
-    "popular": {},
+    "popular": {"half_life_days": 0.0},
 }
 FAST: Mapping[str, Any] = {"trees": 150, "learning_rate": 0.05, "min_examples": 30}
 CROSS: Mapping[str, Any] = {
@@ -135,9 +135,13 @@ def lessons(train: Dataset, run: Run, n_people: int) -> RankingSet:
         rows = people[chosen].astype(np.int32)
         history = known.histories(rows)
         query = Query(
-            history, events.ts[targets], train.n_items, rows, allowed=train.known_items,
+            history,
+            history.ts[history.offsets[1:] - 1] + 1,  # as the split asks: right after the last event that is known
+            train.n_items,
+            rows,
+            allowed=train.known_items,
             exclude=Jagged(history.offsets, history.item_rows),
-        )  # fmt: skip
+        )
         items = stack.candidates(query)
         labels = (items.item_rows == events.item_rows[targets][items.segment_rows]).astype(np.float32)
         sets.append(RankingSet(query, items, labels))

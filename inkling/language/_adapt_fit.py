@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inkling.core.arrays import F32, I64, Bool
+from inkling.core.arrays import F32, I32, I64, Bool
 from inkling.core.run import Run
 from inkling.encoders.backbone import Backbone
 from inkling.language._adapt_config import AdaptConfig
@@ -133,7 +133,7 @@ def ndcg(net: Net, lessons: Lessons, held: Pairs) -> float:
     return float(np.concatenate(found).mean()) if found else float("nan")
 
 
-def _history(net: Net, before: np.ndarray) -> Tensor:
+def _history(net: Net, before: I32) -> Tensor:
     return net.taste(View(net.bank, np.empty(0, dtype=np.int64), net.bank[:0]), before)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkling.core.arrays import F32, I64, Bool
+from inkling.core.arrays import F32, I32, I64, Array, Bool
 from inkling.encoders.backbone import Backbone
 from inkling.language._adapt_config import AdaptConfig
 from inkling.language._adapt_lessons import Lessons, Pairs
@@ -77,7 +77,7 @@ class Net(nn.Module):
         """Return the weighted sum of losses."""
         return torch.stack([self._config.objectives[name] * value for name, value in losses.items()]).sum()
 
-    def taste(self, view: View, before: np.ndarray) -> Tensor:  # (P, dim)
+    def taste(self, view: View, before: I32) -> Tensor:  # (P, dim)
         """Return the vector of each history: the fading mean of what was chosen, of length one."""
         there = torch.from_numpy(before >= 0).to(self.bank.device)
         weights = there * self._config.fade ** torch.arange(before.shape[1], device=self.bank.device)
@@ -111,7 +111,7 @@ class View:
         self._place = torch.full((len(bank),), -1, dtype=torch.long, device=bank.device)
         self._place[torch.from_numpy(rows)] = torch.arange(len(rows), device=bank.device)
 
-    def vectors(self, rows: np.ndarray) -> Tensor:
+    def vectors(self, rows: Array) -> Tensor:
         """Return the vectors of rows of any shape."""
         index = torch.from_numpy(rows.astype(np.int64)).to(self.bank.device)
         if not len(self.fresh):
