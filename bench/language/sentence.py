@@ -48,10 +48,10 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     "popular": ({"half_life_days": 0.0}, {"half_life_days": 365.0}, {"half_life_days": 60.0}),
     "semantic": ({},),
     "aligned": (
-        {"warm": "itemknn", "text_popularity": 0.3},
-        {"warm": "itemknn", "text_popularity": 1.0},
-        {"warm": "ease", "settings": _EASE, "text_popularity": 0.3},
-        {"warm": "ease", "settings": _EASE, "text_popularity": 1.0},
+        {"warm": "itemknn", "text_popularity": 3.0},
+        {"warm": "itemknn", "text_popularity": 10.0},
+        {"warm": "ease", "settings": _EASE, "text_popularity": 3.0},
+        {"warm": "ease", "settings": _EASE, "text_popularity": 10.0},
     ),
 }
 

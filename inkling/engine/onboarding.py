@@ -88,7 +88,7 @@ class Onboarding:
         crowd = _Crowd.of(data, run, chosen)
         groups: dict[tuple[int, ...], I32] = {}
         explained: dict[tuple[int, ...], float] = {}
-        left = {(): np.arange(crowd.had.shape[0])}
+        left: dict[tuple[int, ...], I64] = {(): np.arange(crowd.had.shape[0])}
         for depth in range(chosen.questions):
             for answers in [key for key in left if len(key) == depth]:
                 people = left.pop(answers)
@@ -144,7 +144,8 @@ class Onboarding:
 
     def answer(self, had: Sequence[int] | I32, *, questions: int) -> tuple[int, ...]:
         """Return what a person who ``had`` these items would answer: the option of which they had most, else none."""
-        own, answers = np.asarray(had), ()
+        own = np.asarray(had)
+        answers: tuple[int, ...] = ()
         for _ in range(questions):
             rows = self.groups.get(answers)
             if rows is None:

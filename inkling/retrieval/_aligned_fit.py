@@ -13,7 +13,7 @@ from inkling.core.run import Run
 from inkling.retrieval._aligned import Asked, Bridge, Facts, Ready
 from inkling.retrieval._aligned_judge import Best, Chances, Judge, warm_features
 from inkling.retrieval._item_to_item import ItemToItem
-from inkling.retrieval._taste import Taste
+from inkling.retrieval._taste import Taste, day_length, decay
 
 Learn = Callable[[Dataset, I32], F32 | None]
 """Events and warm rows -> places (n, e) that were learned from those alone, or None."""
@@ -89,8 +89,8 @@ def _after(train: Dataset, data: Dataset, late: I64, run: Run) -> HeldOut | None
     by_time = train.until < data.until
     people = np.sort(run.rng("aligned", "people").permutation(people)[:_WANTED])
     pairs = np.unique(np.stack([events.user_rows[late], events.item_rows[late]]), axis=1)
-    starts = np.searchsorted(pairs[0], [people, people + 1])
-    targets = [pairs[1, begin:end] for begin, end in starts.T.tolist()]
+    begins, ends = np.searchsorted(pairs[0], people), np.searchsorted(pairs[0], people + 1)
+    targets: list[I32] = [pairs[1, begin:end] for begin, end in zip(begins, ends, strict=True)]
     now = np.full(len(people), train.until, np.int64) if by_time else last[people]
     return HeldOut(train, people, now, targets)
 
@@ -150,6 +150,15 @@ def people_of(data: Dataset) -> I64:
     return np.bincount(pairs % data.n_items, minlength=data.n_items)
 
 
+def popular_of(data: Dataset, half_life_days: float) -> F32:
+    """Return how popular each item (n,) is, 1 for the most popular."""
+    events = data.interactions
+    events = events.select((events.weights > 0) & (events.item_rows >= 0))
+    weights = decay(data.until - events.ts, half_life_days, day_length(data))
+    counts = np.bincount(events.item_rows, weights, data.n_items)
+    return (counts / max(float(counts.max(initial=0)), 1e-9)).astype(np.float32)
+
+
 def rounds(simulation: Simulation, run: Run, learn: Learn, *, people: int = 400) -> list[Played]:
     """Return answers while one fifth of the items after another plays cold, as long as more people help."""
     n = len(simulation.held.people)
@@ -174,7 +183,9 @@ def judge(played: list[Played], run: Run, *, price: float) -> Judge:
 
 def _rows(pairs: list[tuple[F32, Bool]], rng: np.random.Generator) -> tuple[F64, Bool, F64]:
     """Return every right pair and some of the wrong ones, which count for all that they stand for."""
-    xs, ys, ws = [], [], []
+    xs: list[F32] = []
+    ys: list[Bool] = []
+    ws: list[F64] = []
     for features, right in pairs:
         hits, wrong = np.flatnonzero(right), np.flatnonzero(~right)
         some = wrong if len(wrong) <= _NEGATIVES else rng.choice(wrong, _NEGATIVES, replace=False)

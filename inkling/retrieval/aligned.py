@@ -20,7 +20,7 @@ from inkling.kernels.topk import topk
 from inkling.retrieval import build
 from inkling.retrieval._aligned import Asked, Bridge, Facts, Kernel, Ready, top_of
 from inkling.retrieval._aligned_facts import Reading
-from inkling.retrieval._aligned_fit import Simulation, held_out, judge, people_of, rounds
+from inkling.retrieval._aligned_fit import Simulation, held_out, judge, people_of, popular_of, rounds
 from inkling.retrieval._aligned_judge import Best, Judge
 from inkling.retrieval._aligned_map import TextMap, collaborative
 from inkling.retrieval._dense import gather, retrieve
@@ -28,7 +28,7 @@ from inkling.retrieval._taste import AtLeastZero, Count, Share, Taste, day_lengt
 from inkling.retrieval.base import Because
 from inkling.training.extra import need_torch
 
-_NEAR_TEXT = 30
+_NEAR_TEXT = 100
 _PLACES = 64
 
 
@@ -52,8 +52,12 @@ class AlignedConfig(Config, frozen=True, kw_only=True):
     """Share of the likeness of two items that lists of attributes have, where the catalogue holds any."""
     text_weight: AtLeastZero = 1.0
     """What a query's text is worth beside the whole history."""
-    text_popularity: AtLeastZero = 0.3
+    text_likeness: AtLeastZero = 0.3
+    """What it is worth that an item itself reads like a query's text, beside what goes with items that do."""
+    text_popularity: AtLeastZero = 3.0
     """What popularity is worth beside a query's text."""
+    half_life_days: AtLeastZero = 365.0
+    """Age at which an event counts half in that popularity; 0 is no decay."""
     epochs: Count = 60
     """learned, vqvae: passes over the warm items."""
 
@@ -106,9 +110,8 @@ class Aligned:
         self._reading, facts = Reading.of(data, self._encode, self.config.dim, self.config.attributes)
         self._judge = self._play(data, facts, run)
         self._base = build(self.config.warm, self.config.settings).fit(data, run)
-        people = people_of(data)
-        counts = np.log1p(people).astype(np.float32)
-        self._popular = (people / max(int(people.max(initial=1)), 1)).astype(np.float32)
+        counts = np.log1p(people_of(data)).astype(np.float32)
+        self._popular = popular_of(data, self.config.half_life_days)
         said = facts.vectors.any(axis=1)
         had = np.bincount(data.interactions.item_rows[data.interactions.weights > 0], minlength=data.n_items) > 0
         warm, cold = (np.flatnonzero(said & mask).astype(np.int32) for mask in (had, ~had))
@@ -208,7 +211,8 @@ class Aligned:
         direct = np.zeros(len(row), np.float32)
         direct[: len(near)] = np.maximum(near, 0) ** 2 / max(float(best[0]) ** 2, 1e-9)
         told = told / top_of(told) if told.any() else told
-        row += np.float32(self.config.text_weight) * (told + direct + np.float32(self.config.text_popularity) * popular)
+        told = told + np.float32(self.config.text_likeness) * direct
+        row += np.float32(self.config.text_weight) * (told + np.float32(self.config.text_popularity) * popular)
         total = float(taste.weights.sum()) or 1.0
         weights = spoken.weights * np.float32(total * self.config.text_weight)
         return Taste(np.concatenate([taste.rows, rows]), np.concatenate([taste.weights, weights]))
