@@ -30,8 +30,7 @@ from rich.table import Table
 from inkling.core.run import Run
 from inkling.datasets import load_tables
 from inkling.language._aspects_data import without
-from inkling.language._aspects_linear import LinearSentiment
-from inkling.language.aspects import POLARITIES, AspectModel, LexiconReader, Marked, marked
+from inkling.language.aspects import POLARITIES, AspectModel, LexiconReader, LinearSentiment, Marked, marked
 
 GOALS = {"term accuracy": 0.75, "waimai accuracy": 0.85}
 MOST_MINUTES = 25.0

@@ -7,17 +7,21 @@ data that was read: cut it with ``data.cut(ts)``, or what was read with ``said.u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from inkling.core.arrays import F32, F64
+from inkling.core.config import parse
 from inkling.core.errors import NotFoundError
 from inkling.core.query import History
+from inkling.core.run import Run
+from inkling.encoders._backbone_folder import need_transformers
 from inkling.language._aspects_data import POLARITIES, Marked, Term, marked
 from inkling.language._aspects_lexicon import LexiconReader
+from inkling.language._aspects_linear import LinearSentiment
 from inkling.language._aspects_model import CARD, AspectModel
 from inkling.language._aspects_said import Mention
 from inkling.language._aspects_table import AspectTable, Said, Strength, read_aspects
@@ -30,6 +34,7 @@ __all__ = [
     "AspectReader",
     "AspectTable",
     "LexiconReader",
+    "LinearSentiment",
     "Marked",
     "Mention",
     "Said",
@@ -46,6 +51,7 @@ __all__ = [
     "open_reader",
     "read_aspects",
     "strongest",
+    "train_aspects",
 ]
 LEXICON = "lexicon"
 _MENTIONED = 3.0  # mentions of a usual person that each count begins with
@@ -79,6 +85,31 @@ def open_reader(source: str | Path = LEXICON) -> AspectReader:
             f"'{source}' is neither 'lexicon' nor a folder with an aspect model.", hint="Train one with train_aspects."
         )
     return AspectModel.load(source)
+
+
+def train_aspects(
+    sentences: Sequence[Marked], validation: Sequence[Marked], settings: Mapping[str, Any] | None = None, *, run: Run
+) -> AspectModel:
+    """Teach a language model to find aspects and their sentiment in sentences that people marked.
+
+    Save the result to a folder: ``open_reader(folder)`` and the setting ``reader`` of ``aspect`` read with it, no torch.
+
+    Args:
+        sentences: What is learned from; :func:`marked` makes them of tables.
+        validation: What the best epoch is chosen by.
+        settings: Of ``AspectTraining``: model, epochs, lr, max_minutes, ...
+        run: Seed, threads, progress.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed.
+        DataError: No sentence has a term or a category.
+        ConfigError: A setting is unknown or out of range.
+    """
+    need_transformers()
+    from inkling.language import _aspects_train
+
+    config = parse(_aspects_train.AspectTraining, settings or {}, where="aspects")
+    return _aspects_train.train_aspects(sentences, validation, config, run).model
 
 
 def cares_of_people(said: Said, n_users: int) -> F32:  # (n_users, A)

@@ -135,6 +135,28 @@ def test_the_same_seed_teaches_the_same(folder):
         assert all(np.allclose(a[2], b[2], atol=1e-4) for a, b in zip(one.terms, other.terms, strict=True))
 
 
+def test_a_shop_teaches_its_own_model(folder, tmp_path):
+    from inkling.core.errors import ConfigError
+    from inkling.language.aspects import open_reader, train_aspects
+
+    model = train_aspects(world(8, 0), [], {"model": str(folder), "epochs": 1, "max_tokens": 24}, run=Run())
+    model.save(tmp_path / "own")
+    assert open_reader(tmp_path / "own").fingerprint == model.fingerprint
+    with pytest.raises(ConfigError, match="unknown key 'epoch'"):
+        train_aspects(world(8, 0), [], {"epoch": 1}, run=Run())
+
+
+def test_without_transformers_it_is_said(monkeypatch):
+    import sys
+
+    from inkling.core.errors import MissingExtraError
+    from inkling.language.aspects import train_aspects
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingExtraError, match="pip install"):
+        train_aspects([], [], run=Run())
+
+
 def test_nothing_to_learn_from():
     pytest.importorskip("torch", reason="the aspect model is trained with torch")
     from inkling.language._aspects_train import AspectTraining, train_aspects
