@@ -92,7 +92,7 @@ def train_aspects(
 ) -> AspectModel:
     """Teach a language model to find aspects and their sentiment in sentences that people marked.
 
-    Save the result to a folder: ``open_reader(folder)`` and the setting ``reader`` of ``aspect`` read with it, no torch.
+    Save the result to a folder: ``open_reader(folder)`` and the setting ``reader`` of ``aspect`` read it, no torch.
 
     Args:
         sentences: What is learned from; :func:`marked` makes them of tables.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -97,6 +97,17 @@ def test_bandwagon_rides_on_what_is_famous_and_average_on_what_is_usual(shop):
     assert share_of_famous("random") < 0.25
     assert share_of_famous("average") > 0.4
     assert share_of_famous("bandwagon") > 0.35
+
+
+def test_made_up_people_say_nothing_and_what_people_said_stays_with_them(shop):
+    events = shop.interactions
+    texts = np.array([f"{item} at {ts}" for item, ts in zip(events.item_rows, events.ts, strict=True)], dtype=object)
+    told = replace(shop, interactions=replace(events, texts=texts))
+    mixed = poison(told, Attack("random", 0.1), Run()).data.interactions
+    assert len(mixed.texts) == len(mixed) > len(events)
+    said = [(f"{item} at {ts}", text) for item, ts, text in zip(mixed.item_rows, mixed.ts, mixed.texts, strict=True)]
+    assert sum(text is not None for _, text in said) == len(events)
+    assert all(text in {None, wanted} for wanted, text in said)
 
 
 def test_nothing_is_put_in_at_share_0(shop):
