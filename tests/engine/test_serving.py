@@ -61,11 +61,8 @@ def test_a_write_is_acknowledged_and_served_while_the_encoder_stands_still(slow)
         assert engine.recommend(text="thing 7", k=1).item_ids == ["i7"]
 
 
-def test_answers_stay_fast_while_thousands_of_items_are_read(slow):
-    with inkling.open() as engine:
-        engine.put_items(SHOP)
-        engine.observe([{"user_id": f"u{n}", "item_id": f"i{n % 40}"} for n in range(100)])
-        assert engine.read_all()
+def test_answers_stay_fast_while_thousands_of_items_are_read(shop, slow):
+    with shop.fitted() as engine:  # its own encoder is quick: the seconds are this test's
         slow.seconds = 1.0
         took, writes = [], []
         for block in range(30):
@@ -75,7 +72,7 @@ def test_answers_stay_fast_while_thousands_of_items_are_read(slow):
             writes.append(time.perf_counter() - started)
             for n in range(10):
                 started = time.perf_counter()
-                assert len(engine.recommend(f"u{n}", k=5).items) == 5
+                assert len(engine.recommend(f"u{n}", k=3).items) == 3
                 took.append(time.perf_counter() - started)
         status = engine.reading()
         assert status.waiting > 2000
