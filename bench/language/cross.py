@@ -192,14 +192,20 @@ def apart(data: RankingSet, run: Run) -> list[tuple[RankingSet, Any]]:
 
 
 def taught(sides: list[tuple[RankingSet, Any]], told: argparse.Namespace, run: Run, texts: Any, most: int) -> Any:
-    """Return the fast ranker after each half of the people was graded by a teacher of the other."""
-    parts = []
+    """Return the fast ranker after each half of the people was graded by a teacher of the other.
+
+    Lists with an answer are graded first, and then those without, of which the teacher's word is all there is; what is
+    not graded keeps its clicks.
+    """
+    parts: list[RankingSet] = []
     for (own, behind), (other, before) in (sides, sides[::-1]):
         teacher = cross(with_answer(in_order(behind, own, READ)), told, run, texts, 0.5)
-        asked = with_answer(other)
-        asked = asked.take(np.sort(run.rng("graded").permutation(len(asked.query))[: most // 2]))
+        answered = other.candidates.segment_rows[other.labels > 0]
+        order = run.rng("graded").permutation(len(other.query))
+        order = np.concatenate([order[np.isin(order, answered)], order[~np.isin(order, answered)]])
+        asked, rest = other.take(np.sort(order[: most // 2])), other.take(np.sort(order[most // 2 :]))
         graded = teach(in_order(before, asked, TAUGHT), teacher, share=SHARE, grades=GRADES)
-        parts.append(spread(asked, graded))
+        parts += [spread(asked, graded), replace(rest, labels=in_grades(rest.labels * (1 - SHARE)))]
     return build("gbdt", {**FAST, "grades": GRADES}).fit(RankingSet.join(parts), run)
 
 
@@ -212,7 +218,12 @@ def spread(whole: RankingSet, graded: RankingSet) -> RankingSet:
     place = {key: at for at, key in enumerate(own.tolist())}
     found = np.array([place.get(key, -1) for key in keys.tolist()])
     labels = np.where(found >= 0, graded.labels[np.maximum(found, 0)], labels)
-    return replace(whole, labels=np.asarray(np.rint(labels * GRADES) / GRADES, dtype=np.float32))
+    return replace(whole, labels=in_grades(labels))
+
+
+def in_grades(labels: F32) -> F32:
+    """Return labels in the steps that ``gbdt`` is told of."""
+    return np.asarray(np.rint(labels * GRADES) / GRADES, dtype=np.float32)
 
 
 def one(task: str, seed: int, told: argparse.Namespace) -> dict[str, Result]:
