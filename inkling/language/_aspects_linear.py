@@ -103,4 +103,5 @@ def _counted(texts: Sequence[str]) -> Any:
 
 
 def _sigmoid(x: F64 | F32) -> F64:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), dtype=np.float64)
+    safe = np.asarray(np.clip(x, -30, 30), dtype=np.float64)
+    return 1 / (1 + np.exp(np.negative(safe)))

@@ -37,13 +37,16 @@ class Batch:
         """Return sentences as one batch."""
         width = max(len(row.ids) for row in rows)
         spans = [(place, *span) for place, row in enumerate(rows) for span in row.spans]
-        columns = torch.tensor(spans, dtype=torch.long).reshape(-1, 4).T
+        of, begin, end, polarity = torch.tensor(spans, dtype=torch.long).reshape(-1, 4).T
         unknown = (IGNORED,) * n_categories
         return cls(
             _padded([row.ids for row in rows], width, pad),
             _padded([(1,) * len(row.ids) for row in rows], width, 0),
             _padded([row.tags for row in rows], width, IGNORED),
-            *columns,
+            of,
+            begin,
+            end,
+            polarity,
             torch.tensor([row.categories or unknown for row in rows], dtype=torch.long).reshape(-1, n_categories),
         )
 
@@ -58,7 +61,9 @@ class Attention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
-        self.near = nn.Embedding.from_pretrained(_slopes(n_heads), freeze=False)
+        self.near = nn.Embedding(2 * _FAR + 1, n_heads)
+        with torch.no_grad():
+            self.near.weight.copy_(_slopes(n_heads))
 
     def forward(self, asked: Tensor, hidden: Tensor, mask: Tensor, away: Tensor | None = None) -> Tensor:
         """Return (M, Q, dim) answers.
@@ -74,11 +79,12 @@ class Attention(nn.Module):
         if away is not None:
             scores = scores + self.near(away.clamp(-_FAR, _FAR) + _FAR).permute(0, 2, 1).unsqueeze(2)
         scores = scores + ((1 - mask.to(scores.dtype)) * _CLOSED).unsqueeze(1).unsqueeze(1)
-        answers = (scores.softmax(-1) @ v).transpose(1, 2)
-        return answers.flatten(2)
+        answers: Tensor = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+        return answers
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+        parts = x.reshape(x.shape[0], x.shape[1], self.n_heads, -1)
+        return parts.transpose(1, 2)
 
 
 class Sentences(nn.Module):
