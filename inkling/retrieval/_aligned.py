@@ -107,6 +107,7 @@ class Asked(NamedTuple):
     scores: F32  # (n,)
     taste: Taste
     now: int
+    n_events: int  # entries of the taste that are the person's own, not a text's
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +235,7 @@ class Ready:
             out[7] = np.where(self.dated, np.log1p(ages), 0)
         if self.learned is not None:
             out[8] = relative(self.learned(scores), top)
-        out[9], out[10] = np.log1p(len(asked.taste.rows)), np.log(top)
+        out[9], out[10] = np.log1p(asked.n_events), np.log(top)
         return out.T
 
     def about(self, asked: Asked, rows: I32) -> F32:

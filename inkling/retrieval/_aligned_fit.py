@@ -125,7 +125,7 @@ class Simulation:
             taste = Taste(taste.rows[kept], taste.weights[kept])
             if len(taste.rows):
                 scores = np.where(hide, np.float32(0), self.base._said.score(taste, len(hide)))
-                asked = Asked(scores, taste, int(query.now[place]))
+                asked = Asked(scores, taste, int(query.now[place]), len(taste.rows))
                 history = query.history.item_rows[query.history.offsets[place] : query.history.offsets[place + 1]]
                 had_before = history[~hide[history]] if self.drop else history[:0]
                 out.append(_played(asked, ready, self.held.targets[person], had_before))

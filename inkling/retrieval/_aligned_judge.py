@@ -125,7 +125,7 @@ class Best(NamedTuple):
 def warm_features(asked: Asked, best: Best, about: F32) -> F32:
     """Return what tells how likely a person's best warm items are right (R, 8): place, score, what is known, person."""
     top = top_of(asked.scores)
-    person = np.array([np.log1p(len(asked.taste.rows)), np.log(top)], np.float32)
+    person = np.array([np.log1p(asked.n_events), np.log(top)], np.float32)
     ranks = np.log(np.arange(1, len(best.rows) + 1, dtype=np.float32))
     own = np.stack([ranks, np.log(best.scores / top + np.float32(1e-3))], axis=1)
     return np.concatenate([own, about, np.broadcast_to(person, (len(ranks), 2))], axis=1)

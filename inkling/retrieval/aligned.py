@@ -163,19 +163,22 @@ class Aligned:
         texts = query.text_vectors.get(self.config.encoder)
         for person, row in enumerate(out):
             taste: Taste = self._base.taste(query, person)
+            n_own = len(taste.rows)
             if texts is not None:
                 taste = self._with_text(row, taste, texts[person])
             if self._judge is not None and len(taste.rows):
-                self._put(row, taste, query, person)
+                self._put(row, Asked(row, taste, int(query.now[person]), n_own), query, person)
         return out
 
-    def _put(self, row: F32, taste: Taste, query: Query, person: int) -> None:
+    def _put(self, row: F32, asked: Asked, query: Query, person: int) -> None:
         """Write the scores of items without events into a person's scores (n_items,)."""
         assert self._ready is not None
         assert self._judge is not None
         n = len(self._ready.bridge.facts.vectors)
-        known = row[:n] if len(row) >= n else np.concatenate([row, np.zeros(n - len(row), np.float32)])
-        asked = Asked(known, taste, int(query.now[person]))
+        known = np.zeros(n, np.float32)
+        known[: len(row)] = row[:n]
+        known[self._ready.bridge.cold] = 0  # what a text says of them directly is no word of a warm item
+        asked = asked._replace(scores=known)
         best = Best.of(self._without_seen(known, query, person))
         chances = self._judge.warm_chances(asked, best, self._ready.about(asked, best.rows))
         cold = self._ready.bridge.cold

@@ -151,7 +151,7 @@ def test_ridge_feature_is_the_projection_of_scores_onto_text():
     scores[:2] = 0
     x = facts.vectors[warm]
     weights = np.linalg.solve(x.T @ x + 10 * np.eye(3), x.T @ scores[warm])
-    found = ready.features(Asked(scores, Taste(warm[:1], np.ones(1, np.float32)), 0))
+    found = ready.features(Asked(scores, Taste(warm[:1], np.ones(1, np.float32)), 0, 1))
     assert np.allclose(found[:, 2], facts.vectors[:2] @ weights / top_of(scores), atol=1e-5)
     assert np.allclose(found[:, 0], relative(ready.narrow(scores), top_of(scores)))
 
