@@ -225,7 +225,7 @@ def _model(config: FreshConfig, tokenizer: Any) -> torch.nn.Module:
         shape |= drops
         shape |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]} if kind == "deberta-v2" else {}
     marks = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos")}
-    settings = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **shape, **marks)
+    settings: Any = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **shape, **marks)
     extra = {"add_pooling_layer": False} if kind in {"bert", "roberta", "ernie"} else {}
     model: torch.nn.Module = T5EncoderModel(settings) if kind == "t5" else AutoModel.from_config(settings, **extra)
     return model

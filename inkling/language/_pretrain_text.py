@@ -82,7 +82,8 @@ def paired(found: Sequence[tuple[str, str, int]], rng: np.random.Generator) -> l
 
 def _stranger(found: Sequence[tuple[str, str, int]], real: tuple[int, str], rng: np.random.Generator) -> str | None:
     """Return a sentence of another text that says something else, or None after sixteen draws without one."""
-    for at in rng.integers(len(found), size=16).tolist():
+    draws: list[int] = rng.integers(len(found), size=16).tolist()
+    for at in draws:
         _, other, text = found[at]
         if text != real[0] and other != real[1]:
             return other
