@@ -70,7 +70,9 @@ class Steps:
         columns = np.concatenate([fresh, others])
         own = lessons.chose[pairs.people].tocsc()[:, columns].toarray() > 0
         hits = own | (columns[None, :] == pairs.texts[:, None])
-        wrong = _unchosen(hits[:, : len(fresh)], fresh, rng) if config.asks("behaviour") else pairs.texts
+        wrong = (
+            _unchosen(hits[:, : len(fresh)], fresh, rng) if config.asks("behaviour") else pairs.texts.astype(np.int64)
+        )
         return Step(fresh, others, pairs, hits, wrong, weights, pull)
 
     def _around(self, fresh: I64) -> tuple[I64, F32, float]:

@@ -38,8 +38,8 @@ class Pairs:
 
     def take(self, index: I64 | Bool) -> Pairs:
         """Return the examples at positions ``index``, or under a mask."""
-        parts = (self.people, self.before, self.texts, self.chosen, self.values)
-        return Pairs(*(part[index] for part in parts))
+        people, before, texts = self.people[index], self.before[index], self.texts[index]
+        return Pairs(people, before, texts, self.chosen[index], self.values[index])
 
 
 @dataclass(frozen=True)

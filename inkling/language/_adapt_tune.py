@@ -102,7 +102,7 @@ def tuning(backbone: Backbone, config: AdaptConfig, n_steps: int) -> Full | Besi
 
 def _settings(model: nn.Module, config: AdaptConfig, n_steps: int) -> Any:
     names = _layers(model)
-    alpha = config.alpha or 2.0 * config.rank
+    alpha: Any = config.alpha or 2.0 * config.rank  # peft says a whole number, and takes any
     if config.method == "ia3":
         narrowing = [name for name, narrows in names.items() if narrows]
         return peft.IA3Config(target_modules=list(names), feedforward_modules=narrowing)

@@ -187,7 +187,7 @@ def _fit_prior(net: Net, lesson: Lesson, people: I64, loss: Callable[..., Tensor
     for _ in range(_PRIOR_STEPS):
         optimizer.zero_grad()
         value = loss(numbers @ net.prior, lesson, whole) + 1e-3 * net.prior.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         optimizer.step()
 
 

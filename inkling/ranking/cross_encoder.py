@@ -203,7 +203,7 @@ class CrossEncoder:
 
     def state(self) -> Mapping[str, Array]:
         """Return the network, the tokenizer, the items' texts and the prior."""
-        own = {"prior": self._prior, "graph": np.frombuffer(self._graph, dtype=np.uint8)}
+        own: dict[str, Array] = {"prior": self._prior, "graph": np.frombuffer(self._graph, dtype=np.uint8)}
         pairs = {} if self._pairs is None else self._pairs.state()
         return {**own, **self._shelf.state(), **self._numbers.state(), **pairs}
 

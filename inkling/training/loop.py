@@ -185,7 +185,7 @@ class _Loop:
         kind = next(self.model.parameters()).device.type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.plan.bf16):
             value = loss(batch)
-        (value / self.plan.accumulate).backward()  # type: ignore[no-untyped-call]
+        (value / self.plan.accumulate).backward()
         return float(value.detach())
 
     def _move(self, n: int) -> None:
