@@ -60,6 +60,7 @@ def test_recommend_passes_the_whole_question(client, engine):
         "timings_ms",
         "left_out",
         "cursor",
+        "understood",
     }
     assert answer["items"][0]["reason"]["contributions"]
 
