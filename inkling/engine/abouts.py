@@ -32,9 +32,13 @@ class Abouts:
 
     def text_of(self, user_row: int) -> str:
         """Return what a person says of themselves; "" where that is nothing, or they want to be left out."""
-        people = self._views.people
-        said = (people.get(user_row) or {}).get("about")
-        return said[:_MOST_LETTERS] if isinstance(said, str) and not people.opted_out(user_row) else ""
+        said = (self._views.people.get(user_row) or {}).get("about")
+        return said[:_MOST_LETTERS] if isinstance(said, str) and not self._refused(user_row) else ""
+
+    def _refused(self, user_row: int) -> bool:
+        """Tell whether a person opted out, by an attribute or by an event."""
+        views = self._views
+        return views.people.opted_out(user_row) or views.user_ids.id_of(user_row) in views.consent.not_used
 
     def wanted(self, user_rows: Sequence[int]) -> I32:
         """Return those rows that have something to read, or had."""
@@ -56,7 +60,7 @@ class Abouts:
     def speaks(self, query: Query, person: int) -> bool:
         """Tell whether a person's own sentence stands in for what they did not do and did not say."""
         row = int(query.user_rows[person])
-        if row not in self._vectors or (query.texts and query.texts[person]):
+        if row not in self._vectors or (query.texts and query.texts[person]) or not self.text_of(row):
             return False
         own = slice(int(query.history.offsets[person]), int(query.history.offsets[person + 1]))
         return int((query.history.weights[own] > 0).sum()) < FEW_EVENTS

@@ -55,13 +55,16 @@ class Writer:
             lines.append(msgspec.structs.replace(line, reason=msgspec.structs.replace(line.reason, text=text)))
         return msgspec.structs.replace(answer, items=tuple(lines))
 
-    def _found(self, task: Any, facts: dict[str, Any], language: str, write: Callable[[], object]) -> Any:
+    def _found(
+        self, task: Any, facts: dict[str, Any], language: str, write: Callable[[], object]
+    ) -> dict[str, Any] | None:
         if not facts:
             return None
         done, words = self.generator.known(task, facts, language)
         if not done:
             self._later(msgspec.json.encode([task, language, facts]), write)
-        return None if words is None else msgspec.to_builtins(words)
+        told: dict[str, Any] | None = None if words is None else msgspec.to_builtins(words)
+        return told
 
     def _later(self, key: bytes, write: Callable[[], object]) -> None:
         with self._lock:

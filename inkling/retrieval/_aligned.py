@@ -45,7 +45,8 @@ class Kernel(NamedTuple):
         shares = np.exp((near - near.max(axis=1, keepdims=True, initial=0)) / np.float32(temperature))
         shares *= near > 0
         total = shares.sum(axis=1, keepdims=True)
-        return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
+        out: F32 = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
+        return out
 
     def append(self, other: Kernel) -> Kernel:
         """Return the lists of both."""
@@ -266,4 +267,5 @@ def top_of(scores: F32) -> np.float32:
 
 def relative(scores: F32, top: np.float32) -> F32:
     """Return the logarithm of scores beside what the best items have."""
-    return np.log(np.maximum(scores / top, 0) + np.float32(_LEAST))
+    found: F32 = np.log(np.maximum(scores / top, 0) + np.float32(_LEAST))
+    return found

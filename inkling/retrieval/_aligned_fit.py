@@ -72,7 +72,8 @@ def held_out(data: Dataset, run: Run, *, least: int = 60) -> HeldOut | None:
 def _last(place: I64, counts: I64) -> Bool:
     """Return which events are the last of their person, where the person has at least three."""
     repeated = np.repeat(counts, counts)
-    return (place == repeated - 1) & (repeated >= 3)
+    last: Bool = (place == repeated - 1) & (repeated >= 3)
+    return last
 
 
 def _after(train: Dataset, data: Dataset, late: I64, run: Run) -> HeldOut | None:

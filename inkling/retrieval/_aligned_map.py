@@ -40,7 +40,8 @@ class TextMap:
         return normalize_rows(np.asarray(hidden @ self.weights["out"] + self.weights["out.b"], np.float32))
 
     def _layer(self, name: str, x: F32) -> F32:
-        return np.maximum(x @ self.weights[name] + self.weights[f"{name}.b"], 0)
+        out: F32 = np.maximum(x @ self.weights[name] + self.weights[f"{name}.b"], 0)
+        return out
 
     def places(self, inputs: F32, warm: I32) -> F32:
         """Return a place (n, e) for every item: warm ones stand where they are, others where their text puts them."""

@@ -67,9 +67,12 @@ class CountLog:
         self._n += 1
 
     def counts(self, now: int, n_items: int) -> F64:
-        """Return the counts (n_items,) of the events up to ``now``, aged as of ``now``."""
+        """Return the counts (n_items,) of the events up to ``now``, aged as of ``now``.
+
+        At a moment over a thousand half-lives before the newest event they fade to 0: numbers reach no further back.
+        """
         self._move(*self._lines(now), n_items)
-        aged = self._sums[:n_items] * 2.0 ** ((self._origin - now) / self._fading.half_life)
+        aged = self._sums[:n_items] * 2.0 ** min((self._origin - now) / self._fading.half_life, 1000.0)
         return np.asarray(np.maximum(aged, 0.0))
 
     def to_arrays(self, prefix: str) -> dict[str, Array]:

@@ -170,6 +170,19 @@ def test_what_people_say_of_themselves_speaks_until_they_act(shop):
         assert engine.recommend("zoe", k=2).item_ids[0].startswith("cat")
 
 
+def test_who_opts_out_by_an_event_is_no_longer_spoken_for(shop):
+    with shop.fitted() as engine:
+        engine.put_users([{"user_id": "zoe", "about": "my cat sleeps all day"}])
+        assert engine.read_all(20)
+        assert engine.recommend("zoe", k=3, explain=True).items[0].reason.kind == "about"
+        engine.observe([{"user_id": "zoe", "event": "opt_out", "text": "use"}])
+        kinds = {item.reason.kind for item in engine.recommend("zoe", k=3, explain=True).items}
+        assert "about" not in kinds
+        engine.put_users([{"user_id": "zoe", "about": "my car"}])
+        assert engine.read_all(20)
+        assert len(engine._serving.keeper.abouts) == 0
+
+
 def test_a_persons_own_sentence_goes_with_them(shop):
     with shop.fitted() as engine:
         engine.put_users(

@@ -38,3 +38,11 @@ def test_late_events_count_as_if_they_had_come_in_time(seed, once):
         log.add(*event)
         events.append(event)
     assert np.allclose(log.counts(now, N_ITEMS), brute(events, now, once=once))
+
+
+def test_a_moment_thousands_of_half_lives_ago_is_an_answer():
+    log = CountLog(Fading(1.0, np.inf, once=False))
+    rows = np.array([0, 1], dtype=np.int32)
+    log.fill(np.array([0, 5000]), rows, rows, np.ones(2))
+    assert log.counts(100, 2).tolist() == [0.0, 0.0]
+    assert log.counts(5000, 2).tolist() == [0.0, 1.0]
