@@ -50,7 +50,7 @@ def people_of(bundle: Path, n: int) -> list[str]:
     import numpy as np
 
     from inkling.engine.bundle import Bundle
-    from inkling.engine.engine import HIDDEN
+    from inkling.engine.looking import HIDDEN
 
     base = Bundle.read(bundle).base
     rows = np.unique(base.interactions.user_rows[base.interactions.positive])

@@ -120,13 +120,13 @@ class Profiler:
         good, bad = self.notes.good_at(row)
         profile = ItemProfile(
             item_id=self.data.item_ids.id_of(row),
-            title=str(title or ""),
-            summary=shortened(str(description or ""), _MAX_DESCRIPTION),
+            title=_plain(title),
+            summary=shortened(_plain(description), _MAX_DESCRIPTION),
             categories=names,
             keywords=self._reviewed_words.of_text(row, 8, without=names),
             good_at=good,
             bad_at=bad,
-            said=tuple(shortened(text, _MAX_QUOTE) for text in self._reviews.get(row, ())[:3]),
+            said=tuple(dict.fromkeys(shortened(text, _MAX_QUOTE) for text in self._reviews.get(row, ())))[:3],
             n_events=int(self._n_events[row]),
             trained_until=self.data.until,
         )
@@ -266,6 +266,13 @@ def shortened(text: str, most: int) -> str:
         return out
     head = text[: most - 1]
     return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head).rstrip(" ,;:，；：") + "…"
+
+
+def _plain(value: Any) -> str:
+    """Return a text; a catalogue in which one title is a list holds them all as lists."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value if part is not None)
+    return str(value or "")
 
 
 def _finished(profile: P, kept: Mapping[str, Any]) -> P:

@@ -28,6 +28,7 @@ def test_an_answer_on_the_wire():
         "arm": "",
         "timings_ms": {"rank": 0.5},
         "left_out": [],
+        "understood": [],
         "cursor": None,
     }
     assert msgspec.json.decode(msgspec.json.encode(answer), type=Recommendation) == answer
