@@ -323,7 +323,7 @@ def test_a_question_that_is_too_long_is_not_asked(model, generator):
 
 @pytest.mark.parametrize("address", ["", "http://host/v1", "ftp://host#m", "local:", "nothing"])
 def test_an_address_of_another_form_is_refused(address):
-    with pytest.raises(ConfigError, match="names no model|is no address of a model"):
+    with pytest.raises(ConfigError, match=r"names no model|is no address of a model"):
         open_speaker(address)
 
 
