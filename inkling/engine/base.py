@@ -80,6 +80,31 @@ class ReadingStatus(msgspec.Struct, frozen=True):
     """Age in seconds of the oldest text that waits."""
 
 
+class AskedOption(msgspec.Struct, frozen=True):
+    """One answer that a new person can give."""
+
+    label: str
+    item_ids: tuple[str, ...]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question to a new person; the answer is an option's position from 0, or -1."""
+
+    text: str
+    options: tuple[AskedOption, ...]
+    none: str
+    """How the answer -1 is put."""
+
+
+class Onboarded(msgspec.Struct, frozen=True):
+    """What comes after some answers."""
+
+    question: Asked | None
+    """What to ask next; None where no further question tells much."""
+    history: tuple[str, ...]
+    """The items of the answers so far: give them to ``recommend`` as ``history``, or observe them."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Recommends, learns and forgets. Ids are the caller's own throughout; one id or many through the same verb."""
@@ -108,6 +133,7 @@ class Engine(Protocol):
     def item_profile(self, item_id: str, *, language: str = "en") -> dict[str, Any]: ...
     def patch_user_profile(self, user_id: str, changes: Row) -> int: ...
     def patch_item_profile(self, item_id: str, changes: Row) -> int: ...
+    def onboarding(self, answers: Sequence[int] = (), *, language: str = "en") -> Onboarded: ...
     def reading(self) -> ReadingStatus: ...
     def read_all(self, timeout_s: float = 60.0) -> bool: ...
     def explain(self, user_id: str, item_id: str) -> dict[str, Any]: ...

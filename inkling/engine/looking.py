@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from inkling.core.errors import NotFoundError
-from inkling.engine.base import ReadingStatus
+from inkling.engine.base import Onboarded, ReadingStatus
 from inkling.engine.bundle import ERASED
 from inkling.engine.live import LiveViews
 from inkling.engine.serving import Serving
@@ -54,6 +55,18 @@ class Looking:
         if row < 0 or not self.views.knows(row):
             raise NotFoundError(f"There is no user '{user_id}'.", hint="Users appear with their first event or PUT.")
         return row
+
+    def onboarding(self, answers: Sequence[int] = (), *, language: str = "en") -> Onboarded:
+        """Return what to ask a new person after their ``answers``: few questions, chosen to tell most.
+
+        Args:
+            answers: To the questions so far, each an option's position from 0, or -1 for none of them.
+            language: Of the question: ``en`` or ``zh``.
+
+        Raises:
+            RequestError: Nothing was learned yet, or an answer is none of the options.
+        """
+        return self._serving.newcomers.next(answers, language=language)
 
     def find_items(self, text: str = "", *, limit: int = 20) -> list[dict[str, Any]]:
         """Return items whose title or id contains ``text``."""

@@ -99,10 +99,7 @@ class Onboarding:
                 groups[answers], explained[answers] = crowd.items[found], share
                 replies = crowd.replies(people, found)
                 left |= {(*answers, reply): people[replies == reply] for reply in range(NONE, len(found))}
-        titles = (
-            [str(title or "") for title in data.items.frame["title"]] if "title" in data.items.frame.columns else []
-        )
-        return cls(groups, tuple(titles or list(data.item_ids)), explained)
+        return cls(groups, _titles_of(data), explained)
 
     def ask(self, answers: Sequence[int] = (), *, language: str = "en") -> Question | None:
         """Return the question that follows ``answers``; None where no more is asked.
@@ -249,7 +246,8 @@ class _Crowd:
                 if taken.isdisjoint(self.near[group].tolist())
             }
             best = max(gains, key=lambda group: (gains[group], -group), default=NONE)
-            if best == NONE or gains[best] <= share + 1e-9:
+            # A question needs two options, even where one and "none of these" would tell as much.
+            if best == NONE or (gains[best] <= share + 1e-9 and len(chosen) > 1):
                 break
             reply = np.where(hits[best] > most, len(chosen), reply)
             most = np.maximum(most, hits[best])

@@ -17,6 +17,7 @@ from inkling.engine.bundle import Bundle
 from inkling.engine.clock import ClockName, LiveClock
 from inkling.engine.commit import Committer
 from inkling.engine.live import LiveViews
+from inkling.engine.newcomers import Newcomers
 from inkling.engine.pipeline import PIPELINES, Pipeline, Reads
 from inkling.engine.reading import Reading
 from inkling.engine.shelves import Shelf
@@ -34,6 +35,7 @@ class Serving:
     clock: LiveClock
     commits: Committer
     keeper: Keeper
+    newcomers: Newcomers
 
     @classmethod
     def of(cls, log: ChangeLog, bundle: Bundle | None, scenario: Scenario, clock: ClockName) -> Serving:
@@ -52,7 +54,16 @@ class Serving:
             commits.version = reflected
         keeper.read_people()
         commits.replay()
-        return cls(bundle, scenario, views, pipeline, LiveClock(clock, scenario.time), commits, keeper)
+        return cls(
+            bundle,
+            scenario,
+            views,
+            pipeline,
+            LiveClock(clock, scenario.time),
+            commits,
+            keeper,
+            Newcomers(bundle, views),
+        )
 
     @property
     def bundle_name(self) -> str:

@@ -113,6 +113,16 @@ class ScoreOut(msgspec.Struct, frozen=True):
     scores: list[float]
 
 
+class OnboardingIn(Wire, frozen=True, kw_only=True):
+    """Body of ``POST /v1/onboarding``."""
+
+    answers: Annotated[
+        list[Annotated[int, Meta(ge=-1, le=100)]],
+        Meta(max_length=10, description="To the questions so far: positions of options, -1 for none of them."),
+    ] = []
+    language: Annotated[str, Meta(max_length=64, description="en or zh; empty: Accept-Language.")] = ""
+
+
 class VersionOut(msgspec.Struct, frozen=True):
     """The version that holds a write."""
 

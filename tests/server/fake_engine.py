@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 
 from inkling.core.errors import NotFoundError, RequestError, VersionError
 from inkling.core.recommendation import Reason, Recommendation, RecommendedItem
-from inkling.engine.base import Accepted, Ask, ReadingStatus, Receipt, Rejected
+from inkling.engine.base import Accepted, Ask, Asked, AskedOption, Onboarded, ReadingStatus, Receipt, Rejected
 
 TEXTS = {
     "en": {"repeat": "You had this before", "because_item": "Goes with “{}”", "popular": "Many people choose this now"},
@@ -166,6 +166,13 @@ class FakeEngine:
 
     def patch_item_profile(self, item_id, changes):
         return self.patch_item(item_id, changes)
+
+    def onboarding(self, answers=(), *, language="en"):
+        keys = tuple(self.items)[:2]
+        none = {"en": "None of these", "zh": "都不是"}[language]
+        options = tuple(AskedOption(self.items[key].get("title", ""), (key,)) for key in keys)
+        history = tuple(keys[answer] for answer in answers if answer >= 0)
+        return Onboarded(None if len(answers) > 1 else Asked("Which?", options, none), history)
 
     def reading(self):
         return ReadingStatus(read=len(self.items))

@@ -83,6 +83,7 @@ CALLS = [
     ("get", "/v1/users/{id}/recommendations", "/v1/users/ann/recommendations", None),
     ("post", "/v1/events", "/v1/events", {"events": [{"user_id": "ann", "item_id": "1"}, {}]}),
     ("post", "/v1/score", "/v1/score", {"user_id": "ann", "items": ["1"]}),
+    ("post", "/v1/onboarding", "/v1/onboarding", {"answers": [0]}),
     ("get", "/v1/items/{id}/similar", "/v1/items/0/similar", None),
     ("get", "/v1/items/{id}", "/v1/items/0", None),
     ("put", "/v1/items/{id}", "/v1/items/0", {"title": "x"}),

@@ -99,6 +99,11 @@ def test_a_filter_and_an_exclusion_hold(wire):
     assert wire("POST", "/v1/recommend", bad, expect=400)["error"]["code"] == "bad_request"
 
 
+def test_before_anything_was_learned_there_are_no_questions_for_new_people(wire):
+    told = wire("POST", "/v1/onboarding", {}, expect=400)["error"]
+    assert "nothing was learned yet" in told["message"]
+
+
 def test_similar_score_explain_and_search(wire):
     assert "1" not in ids(wire("GET", "/v1/items/1/similar?k=3", expect=200))
     scores = wire("POST", "/v1/score", {"user_id": "ann", "items": ["1", "5"]}, expect=200)["scores"]

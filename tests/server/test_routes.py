@@ -91,6 +91,18 @@ def test_the_browsers_language_counts_where_the_question_says_none(client, engin
     assert engine.asked[-1].language == ("zh" if header and "zh" in header else "")
 
 
+def test_questions_for_a_new_person_follow_their_answers(client):
+    first = client.post("/v1/onboarding", json={}).json()
+    assert first["history"] == []
+    assert first["question"]["none"] == "None of these"
+    chosen = first["question"]["options"][1]["item_ids"]
+    told = client.post("/v1/onboarding", json={"answers": [1]}, headers={"Accept-Language": "zh-CN,en;q=0.5"}).json()
+    assert told["history"] == chosen
+    assert told["question"]["none"] == "都不是"
+    assert client.post("/v1/onboarding", json={"answers": [1, -1]}).json() == {"question": None, "history": chosen}
+    assert client.post("/v1/onboarding", json={"answers": ["red"]}).status_code == 400
+
+
 def test_score_and_similar(client):
     assert len(client.post("/v1/score", json={"user_id": "ann", "items": ["0", "1"]}).json()["scores"]) == 2
     near = client.get("/v1/items/0/similar?k=2").json()["items"]

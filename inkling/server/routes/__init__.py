@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from inkling.server.endpoint import Endpoint
-from inkling.server.routes import console, events, health, items, metrics, openapi, recommend, score, similar, users
+from inkling.server.routes import (
+    console,
+    events,
+    health,
+    items,
+    metrics,
+    onboarding,
+    openapi,
+    recommend,
+    score,
+    similar,
+    users,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *recommend.ENDPOINTS,
@@ -12,6 +24,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *similar.ENDPOINTS,
     *items.ENDPOINTS,
     *users.ENDPOINTS,
+    *onboarding.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
     *openapi.ENDPOINTS,
