@@ -58,8 +58,10 @@ SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "lora": {"learning_rate": 1e-3, "max_tokens": 32, "batch_items": 96, "rank": 48},
     },
 }
-"""Data set -> method -> what differs from the defaults: starting points, not searched. Early stopping looks at people held
-out of the training part."""
+"""Data set -> method -> what differs from the defaults: starting points, not searched.
+
+Stopping early looks at people held out of the training part.
+"""
 GRID = tuple(
     {"half_life_days": half, "fade": fade, "max_events": events}
     for half in (0.0, 90.0)
