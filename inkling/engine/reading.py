@@ -51,6 +51,7 @@ class Reading:
         place: Place,
         *,
         welcome: Callable[[I32], None] | None = None,
+        holds: Callable[[int], bool] | None = None,
         limit: int = 4096,
         patience: Patience | None = None,
     ) -> None:
@@ -61,10 +62,12 @@ class Reading:
             read: Texts -> vectors (N, dim).
             place: Takes rows and their vectors.
             welcome: Told of rows before they are read, on the reader's thread; it must be quick.
+            holds: Row -> whether it has a vector, which goes when there is nothing left to read.
             limit: Length of the queue.
             patience: What happens to a text that cannot be read.
         """
         self._text_of, self._read, self._place, self._welcome = text_of, read, place, welcome
+        self._holds = holds
         self._limit, self._patience = limit, patience or Patience()
         self._failed: deque[tuple[float, int]] = deque()
         self._marks: Bool = np.zeros(0, dtype=np.bool_)
@@ -237,7 +240,10 @@ class Reading:
         elif self._dim:
             vectors = np.zeros((len(rows), self._dim), dtype=np.float32)
         else:
-            return  # nothing was ever read, so there is no old vector to take away
+            rows = [row for row in rows if self._holds is not None and self._holds(row)]
+            if not rows:
+                return  # there is no old vector to take away, and so no reason to open the encoder
+            vectors = self._read([""] * len(rows))
         self._place(np.array(rows, dtype=np.int32), vectors)
 
     def _quietly(self, work: Callable[[I32], None], rows: I32) -> None:

@@ -93,7 +93,7 @@ class Keeper:
         self.people: Reading | None = None
         if isinstance(pipeline, Reads):
             shelf = Shelf(views, pipeline)
-            self.items = Reading(shelf.text_of, pipeline.read, shelf.place, welcome=shelf.welcome)
+            self.items = Reading(shelf.text_of, pipeline.read, shelf.place, welcome=shelf.welcome, holds=shelf.holds)
             self.people = Reading(self.abouts.text_of, _as_asked(pipeline), self.abouts.place)
 
     def apply(self, changes: Changes) -> None:
@@ -105,6 +105,10 @@ class Keeper:
             self._pipeline.observe(events)
         if changes.kind in ("items", "patch_items"):
             self._put_items(changes)
+        elif changes.kind == "delete_items" and self.items is not None:
+            # Its vector goes with it, whether it was read before or not: an answer depends on the log alone.
+            rows = self._views.item_ids.rows(row["item_id"] for row in changes.rows)
+            self.items.put(rows[rows >= 0])
         elif changes.kind in ("users", "patch_users") and self.people is not None:
             rows = self._views.user_ids.rows(row["user_id"] for row in changes.rows)
             self.people.put(self.abouts.wanted(rows.tolist()))

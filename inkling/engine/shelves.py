@@ -81,6 +81,11 @@ class Shelf:
         item: dict[str, Any] = self._views.catalog.get(item_row) or {}
         return item_text([item.get(column) for column in TEXT_COLUMNS])
 
+    def holds(self, item_row: int) -> bool:
+        """Tell whether an item has a vector."""
+        vectors = self._pipeline.vectors
+        return item_row < len(vectors) and bool(vectors[item_row].any())
+
     def place(self, item_rows: I32, vectors: F32) -> None:
         """Take in what was read."""
         self._pipeline.place_items(item_rows, vectors)

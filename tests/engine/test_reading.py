@@ -158,7 +158,7 @@ def test_stopping_leaves_the_rest_marked(desk, reading):
     threading.Timer(0.05, desk.open.set).start()
     reading.stop()
     assert not reading.wait(0.01)
-    assert 0 < reading.status().waiting < 100
+    assert 0 < reading.status().waiting <= 100  # it may be stopped before it read anything
     n_placed = len(desk.placed)
     reading.put(rows(500))
     time.sleep(0.02)

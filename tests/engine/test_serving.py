@@ -170,6 +170,22 @@ def test_what_people_say_of_themselves_speaks_until_they_act(shop):
         assert engine.recommend("zoe", k=2).item_ids[0].startswith("cat")
 
 
+def test_a_deleted_item_leaves_its_vector_whether_it_was_read_before_or_not(shop, saved, tmp_path):
+    url = f"file://{tmp_path}/store"
+    with inkling.open(url, bundle=saved) as engine:
+        engine.put_items([{"item_id": "new", "title": "cat tower"}, {"item_id": "late", "title": "car horn"}])
+        assert engine.read_all(20)
+        rows = [engine.views.item_ids.row_of(item_id) for item_id in ("cat-toy", "new", "late")]
+        assert engine.pipeline.vectors[rows].any(axis=1).all()
+        for item_id in ("cat-toy", "new"):
+            engine.delete_item(item_id)
+        assert engine.read_all(20)
+        assert engine.pipeline.vectors[rows].any(axis=1).tolist() == [False, False, True]
+    with inkling.open(url, bundle=saved) as again:
+        assert again.read_all(20)
+        assert again.pipeline.vectors[rows].any(axis=1).tolist() == [False, False, True]
+
+
 def test_who_opts_out_by_an_event_is_no_longer_spoken_for(shop):
     with shop.fitted() as engine:
         engine.put_users([{"user_id": "zoe", "about": "my cat sleeps all day"}])
