@@ -190,8 +190,7 @@ class Default:
         seconds = self._recall.fit(data, run)
         self._features.fit(data)
         self._said.semantic.fit(data, run)
-        if self.scenario.score == "rating":
-            self._rating, self._unrated = ratings.fitted(data, run)
+        self._rating, self._unrated = ratings.fitted(data, run) if self.scenario.score == "rating" else (None, "")
         run.progress("learning from everything", 1, 1)
         return seconds
 
