@@ -107,13 +107,30 @@ _CLAIM = re.compile(
 )
 
 
+_PASSES = 12
+
+
 def clean(text: str, most: int) -> str:
-    """Return plain words: no markup, no links, no control characters, one line, at most ``most`` characters."""
+    """Return plain words: no markup, no links, no control characters, one line, at most ``most`` characters.
+
+    What is left when markup goes can be markup again (``ht<tp://``), so words are cleaned until nothing changes; words
+    that still change after a dozen passes were built to, and nothing of them is kept.
+    """
+    for _ in range(_PASSES):
+        plain = _plain(text)
+        plain = plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
+        if plain == text:
+            return plain
+        text = plain
+    return ""
+
+
+def _plain(text: str) -> str:
+    """Return words after one pass over them."""
     text = _MD_LINK.sub(r"\1", _TAG.sub(" ", text))
-    text = _MARK.sub(" ", _LINK.sub(" ", text))
+    text = _MARK.sub(" ", _LINK.sub(" ", text)).replace("<", "")
     text = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
-    text = re.sub(r"\s+", " ", text).replace("<", "").strip()
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def decode(text: str, shape: type[T]) -> T:
