@@ -10,9 +10,12 @@ import msgspec
 import numpy as np
 
 from inkling.core.errors import NotFoundError
+from inkling.core.scenario import Scenario
 from inkling.engine.base import Onboarded, ReadingStatus
-from inkling.engine.bundle import ERASED
+from inkling.engine.bundle import ERASED, Bundle
+from inkling.engine.commit import Committer
 from inkling.engine.live import LiveViews
+from inkling.engine.pipeline import Pipeline
 from inkling.engine.serving import Serving
 from inkling.events.build import ANONYMOUS
 from inkling.privacy.door import PrivacyDoor
@@ -31,6 +34,39 @@ class Looking:
     def views(self) -> LiveViews:
         """Return what is known at this moment."""
         return self._serving.views
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """Return the bundle that is served; None before the first fit."""
+        return self._serving.bundle
+
+    @property
+    def scenario(self) -> Scenario:
+        """Return what the business wants."""
+        return self._serving.scenario
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Return what answers."""
+        return self._serving.pipeline
+
+    @property
+    def version(self) -> int:
+        """Return the position in the log that the next answer reflects."""
+        return self._commits.version
+
+    @property
+    def bundle_name(self) -> str:
+        """Return the bundle's id, or an empty string before the first fit."""
+        return self._serving.bundle_name
+
+    def now_ms(self) -> int:
+        """Return the moment of asking."""
+        return self._serving.now_ms()
+
+    @property
+    def _commits(self) -> Committer:
+        return self._serving.commits
 
     def get_item(self, item_id: str) -> dict[str, Any]:
         """Return an item's attributes.

@@ -1,0 +1,187 @@
+"""The verbs that answer: recommend, similar, score, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+
+from inkling.core.errors import RequestError
+from inkling.core.jagged import Jagged
+from inkling.core.recommendation import Recommendation, RecommendedItem
+from inkling.engine import asking, following, speaking
+from inkling.engine.answers import Chain, Given
+from inkling.engine.base import Ask
+from inkling.engine.impressions import ImpressionLog
+from inkling.engine.looking import item_row
+from inkling.engine.pipeline import Trace
+from inkling.engine.profiled import Profiled
+from inkling.privacy.consent import may
+
+
+class Answering(Profiled):
+    """Answers, and hands each answer over to the log."""
+
+    _log_impressions: bool
+    _impressions: ImpressionLog
+
+    @overload
+    def recommend(self, user_id: str | None = None, **ask: Any) -> Recommendation: ...
+    @overload
+    def recommend(self, user_id: Sequence[str], **ask: Any) -> list[Recommendation]: ...
+    def recommend(
+        self, user_id: str | Sequence[str] | None = None, **ask: Any
+    ) -> Recommendation | list[Recommendation]:
+        """Return a list for one person, or for each of many.
+
+        Args:
+            user_id: One id, many ids, or None with ``text`` or ``history``.
+            ask: Further fields of ``Ask``: k, text, history, candidates, exclude, filter, context, explain, ...
+
+        Raises:
+            RequestError: A field is unknown or its value cannot be answered.
+            VersionError: ``min_version`` was never issued.
+        """
+        if user_id is None or isinstance(user_id, str):
+            return self._answer([_ask(user_id, ask)])[0]
+        return self._answer([_ask(one, ask) for one in user_id]) if len(user_id) else []
+
+    def ask(self, question: Ask) -> Recommendation:
+        """Return the answer to one whole question."""
+        return self._answer([question])[0]
+
+    def _answer(self, questions: list[Ask]) -> list[Recommendation]:
+        for question in questions:
+            asking.check(question)
+        serving = self._serving  # the same one throughout, whatever is swapped meanwhile
+        if (newest := max(question.min_version or 0 for question in questions)) > 0:
+            serving.commits.reach(newest)
+        trace, version = Trace(), serving.commits.version
+        now_ms = serving.now_ms()
+        k = max(question.k for question in questions)
+        with trace.stage("state"):
+            inside = self._inside(questions)
+            pairs = zip(questions, inside, strict=True)
+            questions = [speaking.spoken(asked, known, serving.views) for asked, known in pairs]
+            inside = self._inside(questions)
+            talk = following.talk_of(inside, serving.views, now_ms=now_ms)
+            query = serving.query_of([talk.question] if talk else inside, now_ms=now_ms)
+            query = talk.applied(query, serving.views, serving.pipeline) if talk else query
+        found = serving.pipeline.recommend(query, k, trace)
+        with trace.stage("answer"):
+            lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
+            told = talk.told(lines[0], serving.views) if talk else following.NOTHING_TOLD
+            lines = [told.lines] if talk else lines
+        share = 1 / len(questions)
+        timings = {stage: round(ms * share, 4) for stage, ms in trace.timings_ms.items()}
+        answers = [
+            Recommendation(
+                id=asking.new_id(),
+                items=line[: question.k],
+                version=version,
+                bundle=serving.bundle_name,
+                timings_ms=timings,
+                left_out=told.left_out,
+                understood=told.understood,
+            )
+            for question, line in zip(questions, lines, strict=True)
+        ]
+        for question, answer in zip([talk.question] if talk else inside, answers, strict=True):
+            self._note(question, answer, talk.chain if talk else following.first_chain(question), now_ms)
+        return [self._in_better_words(question, answer) for question, answer in zip(questions, answers, strict=True)]
+
+    def _inside(self, questions: list[Ask]) -> list[Ask]:
+        """Return questions with the ids under which people are known inside."""
+        if not self._door.privacy.pseudonyms:
+            return questions
+        known = self._door.user_id
+        return [
+            msgspec.structs.replace(
+                ask, user_id=ask.user_id and known(ask.user_id), session_id=ask.session_id and known(ask.session_id)
+            )
+            for ask in questions
+        ]
+
+    def _note(self, question: Ask, answer: Recommendation, chain: Chain, now_ms: int) -> None:
+        """Keep an answer for whoever follows it up, and hand it over to the log; ids are those known inside."""
+        names = {"user_id": question.user_id, "session_id": question.session_id}
+        who = {key: value for key, value in names.items() if value}
+        self.views.answers.put(answer.id, Given(tuple(answer.item_ids), who, chain))
+        if self._log_impressions:
+            kept = following.said(chain) if may(who, "store", self.views.consent) else {}
+            self._impressions.add(answer, who=who, asked=self._door.asked(kept), now_ms=now_ms)
+
+    def similar(self, item_id: str, *, k: int = 10) -> Recommendation:
+        """Return the items most like one.
+
+        Raises:
+            NotFoundError: There is no such item.
+            RequestError: k is out of range.
+        """
+        asking.check(Ask(history=(), k=k))
+        serving, trace = self._serving, Trace()
+        row = item_row(serving.views, item_id)
+        with trace.stage("similar"):
+            found = serving.pipeline.similar(
+                np.array([row], dtype=np.int32), k, allowed=serving.views.available(serving.now_ms())
+            )
+        items = tuple(
+            RecommendedItem(serving.views.item_ids.id_of(other), round(score, 6), found.source_of(position))
+            for position, (other, score) in enumerate(zip(found.item_rows.tolist(), found.scores.tolist(), strict=True))
+        )
+        return Recommendation(
+            asking.new_id(), items, serving.commits.version, serving.bundle_name, "", trace.timings_ms
+        )
+
+    def score(self, user_id: str, item_ids: Sequence[str]) -> list[float]:
+        """Return, for each item, the probability of the target event (or the rating, as the scenario says).
+
+        Raises:
+            NotFoundError: An item is unknown.
+        """
+        serving = self._serving
+        rows = [item_row(serving.views, item_id) for item_id in item_ids]
+        asked = self._inside([Ask(user_id=user_id)])
+        query = serving.query_of(asked, now_ms=serving.now_ms())
+        scores: list[float] = serving.pipeline.score(query, Jagged.from_lists([rows])).tolist()
+        return [round(score, 6) for score in scores]
+
+    def explain(self, user_id: str, item_id: str) -> dict[str, Any]:
+        """Return why an item stands where it stands for a person: grounds, contributions, every feature.
+
+        Raises:
+            NotFoundError: The item is unknown.
+        """
+        serving = self._serving
+        row = item_row(serving.views, item_id)
+        asked = self._inside([Ask(user_id=user_id)])
+        query = serving.query_of(asked, now_ms=serving.now_ms())
+        found = serving.pipeline.explain(query, np.array([row], dtype=np.int32))[0]
+        return {
+            "user_id": user_id,
+            "item_id": item_id,
+            "kind": found.kind,
+            "because": [
+                {
+                    "kind": g.kind,
+                    "item_id": serving.views.item_ids.id_of(g.item_row) if g.item_row >= 0 else None,
+                    "weight": g.weight,
+                }
+                for g in found.because
+            ],
+            "contributions": dict(found.contributions),
+            "features": dict(found.features),
+        }
+
+
+def _ask(user_id: str | None, fields: Mapping[str, Any]) -> Ask:
+    if user_id is not None:
+        fields = {**fields, "user_id": user_id}
+    if isinstance(fields.get("history"), list):
+        fields = {**fields, "history": tuple(fields["history"])}
+    try:
+        return msgspec.convert(fields, Ask)
+    except msgspec.ValidationError as error:
+        raise RequestError(f"{error}.") from error
