@@ -18,6 +18,8 @@ Progress = Callable[[int, int], None]
 HUB = "hub:"
 EXPORTED = ("card.json", "model.onnx", "tokenizer.json")
 """The files of a folder that is read without torch."""
+TABLE = ("card.json", "table.npz", "tokenizer.json")
+"""The same of a table of tokens, which needs no graph either."""
 _TRANSFORMER = "config.json"
 
 
@@ -30,8 +32,9 @@ def open_encoder(source: str, *, n_threads: int = 1, query: bool = False, progre
 
     Args:
         source: A registered name (``auto``, ``hashing``, ...); a folder with ``card.json``, ``model.onnx`` and
-            ``tokenizer.json``, as ``export_backbone`` writes it (no torch is needed); a folder with a saved transformer
-            (``config.json``; needs ``inkling[train]``); or a model of the hub, ``owner/name`` or ``hub:name``.
+            ``tokenizer.json``, as ``export_backbone`` writes it (no torch is needed), or with ``table.npz`` in place of
+            the graph, as ``write_table`` does; a folder with a saved transformer (``config.json``; needs
+            ``inkling[train]``); or a model of the hub, ``owner/name`` or ``hub:name``.
         n_threads: Threads inside a model.
         query: Whether texts ask instead of describing, for models that are told (by a prefix) which they read.
         progress: Called as ``progress(n_done, n_texts)`` by encoders that tell of it.
@@ -46,6 +49,9 @@ def open_encoder(source: str, *, n_threads: int = 1, query: bool = False, progre
     if source in ENCODERS.names():
         return _registered(source, ENCODERS.get(source), n_threads, progress)
     folder = folder_of(source)
+    if folder is not None and is_table(folder):
+        table: Encoder = ENCODERS.get("table")(folder)
+        return table
     if folder is not None:
         return _made(_kind_of(folder), str(folder), n_threads, query, progress)
     if not is_hub_name(source):
@@ -88,6 +94,17 @@ def is_exported(folder: Path) -> bool:
     return all((folder / name).is_file() for name in EXPORTED)
 
 
+def is_table(folder: Path) -> bool:
+    """Return whether a folder holds a table of tokens, as ``write_table`` writes it."""
+    return not is_exported(folder) and all((folder / name).is_file() for name in TABLE)
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    """Return the files of an encoder that is served without torch, by name; none of a folder of another kind."""
+    names = EXPORTED if is_exported(folder) else TABLE if is_table(folder) else ()
+    return {name: folder / name for name in names}
+
+
 def is_hub_name(source: str) -> bool:
     """Return whether ``source`` has the form of a model of the hub: ``owner/name``, or anything behind ``hub:``."""
     owner, _, name = source.partition("/")
@@ -102,7 +119,8 @@ def _kind_of(folder: Path) -> str:
     there = sorted(path.name for path in folder.iterdir())[:8]
     raise ConfigError(
         f"The folder '{folder}' holds no encoder: there is {', '.join(there) or 'nothing'} in it.",
-        hint=f"Expected {', '.join(EXPORTED)} (an exported encoder), or {_TRANSFORMER} (a saved transformer).",
+        hint=f"Expected {', '.join(EXPORTED)} (an exported encoder); {TABLE[1]} in place of the graph (a table of "
+        f"tokens); or {_TRANSFORMER} (a saved transformer).",
     )
 
 

@@ -17,13 +17,14 @@ from inkling.core.arrays import F32
 from inkling.core.errors import BundleError, ConfigError
 from inkling.core.run import Run
 from inkling.encoders import ENCODERS, open_encoder
-from inkling.encoders._opening import EXPORTED, folder_of
+from inkling.encoders._opening import files_of, folder_of
 from inkling.encoders.base import Encoder, Trainable
 from inkling.encoders.cache import CachedEncoder
 from inkling.engine.pipeline import PipelineState
 
 _AT_ONCE = 512
 _ON_ONE_THREAD = frozenset({"hashing", "static", "corpus"})
+_OF_FILES = frozenset({"exported", "table"})
 _KEPT = "encoder"
 """The name, in a pipeline's state, of what belongs to its encoder."""
 
@@ -115,7 +116,7 @@ class TextReader:
         if self._own is not None and isinstance(encoder, Trainable):
             arrays[_KEPT] = encoder.state()
         folder = folder_of(self._source)
-        files = {name: folder / name for name in EXPORTED} if folder is not None and encoder.name == "exported" else {}
+        files = files_of(folder) if folder is not None and encoder.name in _OF_FILES else {}
         return replace(state, settings=settings, arrays=arrays, files=files)
 
     def load(self, state: PipelineState) -> None:

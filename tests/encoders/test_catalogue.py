@@ -11,15 +11,15 @@ from inkling.encoders.base import Encoder, Reader, Trainable
 
 
 def test_the_folder_is_the_catalogue():
-    assert ENCODERS.names() == ["auto", "backbone", "corpus", "exported", "hashing", "sentence", "static"]
+    assert ENCODERS.names() == ["auto", "backbone", "corpus", "exported", "hashing", "sentence", "static", "table"]
 
 
-@pytest.mark.parametrize("name", ["auto", "corpus", "exported", "hashing", "sentence", "static"])
+@pytest.mark.parametrize("name", ["auto", "corpus", "exported", "hashing", "sentence", "static", "table"])
 def test_each_name_makes_an_encoder_without_arguments(name):
     encoder = ENCODERS.get(name)()
     assert isinstance(encoder, Encoder)
     assert encoder.name == name
-    assert isinstance(encoder, Reader) == (name in {"corpus", "exported", "sentence", "static"})
+    assert isinstance(encoder, Reader) == (name in {"corpus", "exported", "sentence", "static", "table"})
     assert isinstance(encoder, Trainable) == (name in {"auto", "corpus"})
 
 
