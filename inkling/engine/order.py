@@ -108,18 +108,17 @@ class Orders:
             return None
 
     def _out_of_window(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> float:
-        """Return NDCG@10 over all windows, each ordered by what the others taught.
+        """Return NDCG@10 over all windows, each ordered by what the others taught."""
+        past = apart(past)
+        return choose.mean_ndcg(past, self.unseen(order, past, names, run))
 
-        With one window only, its people are halved: each half is ordered by what the other taught.
-        """
-        if len(past) == 1:
-            people = np.arange(len(past[0].items))
-            past = [choose.part(past[0], people[people % 2 == half]) for half in (0, 1)]
+    def unseen(self, order: str, past: Sequence[Judged], names: Sequence[str], run: Run) -> list[F32]:
+        """Return the scores of each of several windows by what the others taught."""
         scores = []
         for held, window in enumerate(past):
             others = [other for at, other in enumerate(past) if at != held]
             scores.append(self._teach(order, others, names, run)(window))
-        return choose.mean_ndcg(past, scores)
+        return scores
 
     def _teach(self, order: str, windows: Sequence[Judged], names: Sequence[str], run: Run) -> Callable[[Judged], F32]:
         """Return what orders a window after learning from others."""
@@ -131,6 +130,14 @@ class Orders:
 
     def _new(self, order: str) -> Ranker:
         return new_ranker(order, self.settings.get(order, {}))
+
+
+def apart(past: Sequence[Judged]) -> Sequence[Judged]:
+    """Return the windows; where there is only one, the two halves of its people."""
+    if len(past) != 1:
+        return past
+    people = np.arange(len(past[0].items))
+    return [choose.part(past[0], people[people % 2 == half]) for half in (0, 1)]
 
 
 def new_ranker(order: str, settings: Mapping[str, Any]) -> Ranker:

@@ -24,12 +24,21 @@ PIPELINES = Registry("inkling.engine.pipelines", kind="pipeline")
 
 
 class Trace:
-    """Milliseconds by stage of one answer, in the order of the stages."""
+    """Milliseconds by stage of one answer, in the order of the stages; its budget, and what that left out."""
 
-    __slots__ = ("timings_ms",)
+    __slots__ = ("_budget_ms", "_start", "left_out", "timings_ms")
 
-    def __init__(self) -> None:
+    def __init__(self, budget_ms: float | None = None) -> None:
+        """Begin an answer that may take ``budget_ms`` from now on; None is no limit."""
+        self._budget_ms, self._start = budget_ms, time.perf_counter()
         self.timings_ms: dict[str, float] = {}
+        self.left_out: list[str] = []
+
+    def remaining_ms(self) -> float:
+        """Return what is left of the budget; infinity without one."""
+        if self._budget_ms is None:
+            return float("inf")
+        return self._budget_ms - 1000 * (time.perf_counter() - self._start)
 
     def stage(self, name: str) -> Stage:
         """Return what adds the time spent inside it to the stage ``name``."""
@@ -81,6 +90,9 @@ class PipelineReport(msgspec.Struct, frozen=True):
     fit_s: float = 0.0
     left_out: tuple[str, ...] = ()
     """What was left out, each with its reason: a missing extra, a size limit, the time limit."""
+    reading: dict[str, float] = {}
+    """NDCG@10 of a language model that teaches the ranker or reads candidates again, on the newest window, beside the
+    fast order's; and the milliseconds of one candidate."""
     ratings: dict[str, float] = {}
     """RMSE and MAE of the rating that ``score`` answers, on values held out; empty where it answers a probability."""
 
