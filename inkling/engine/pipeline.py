@@ -97,6 +97,20 @@ class PipelineReport(msgspec.Struct, frozen=True):
     """RMSE and MAE of the rating that ``score`` answers, on values held out; empty where it answers a probability."""
 
 
+class CacheCounts(msgspec.Struct, frozen=True):
+    """How a cache did since it was made."""
+
+    hits: int = 0
+    misses: int = 0
+    entries: int = 0
+    bytes: int = 0
+
+    @property
+    def hit_rate(self) -> float:
+        """Return hits / (hits + misses), 0 before the first question."""
+        return self.hits / max(self.hits + self.misses, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why an item stands where it stands, for one person."""
@@ -174,6 +188,13 @@ class Reads(Pipeline, Protocol):
     def read(self, texts: Sequence[str]) -> F32: ...
     def place_items(self, item_rows: I32, vectors: F32) -> None: ...
     def forget(self, texts: Sequence[str]) -> None: ...
+
+
+@runtime_checkable
+class Cached(Pipeline, Protocol):
+    """A pipeline that keeps what it computed: cache by name, such as ``texts``."""
+
+    def caches(self) -> Mapping[str, CacheCounts]: ...
 
 
 @runtime_checkable

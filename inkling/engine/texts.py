@@ -20,7 +20,7 @@ from inkling.encoders import ENCODERS, open_encoder
 from inkling.encoders._opening import files_of, folder_of
 from inkling.encoders.base import Encoder, Trainable
 from inkling.encoders.cache import CachedEncoder
-from inkling.engine.pipeline import PipelineState
+from inkling.engine.pipeline import CacheCounts, PipelineState
 
 _AT_ONCE = 512
 _ON_ONE_THREAD = frozenset({"hashing", "static", "corpus"})
@@ -69,10 +69,32 @@ class TextReader:
         elif shared.name == "backbone":
             self._source = _exported(self.name, _stamp(self.name))
 
+    def read_by(self, folder: Path) -> None:
+        """Read by the encoder of a folder from now on, whatever the name says; a transformer in torch is exported.
+
+        Raises:
+            ConfigError: The folder holds no encoder.
+            InklingError: The transformer cannot be exported.
+            MissingExtraError: It needs torch, which is not installed.
+        """
+        self._own, self._source, self._held = None, str(folder), {}
+        if self._open().encoder.name == "backbone":
+            self._source, self._held = _exported(str(folder), _stamp(str(folder))), {}
+
     @property
     def dim(self) -> int:
         """Return the length of the vectors."""
         return self._open().dim
+
+    def cache(self) -> CacheCounts:
+        """Return how the cache of texts' vectors did, in this process; a shared encoder counts for all who share it."""
+        opened = {id(one): one for one in (*self._held.values(), *((self._own,) if self._own is not None else ()))}
+        return CacheCounts(
+            hits=sum(one.hits for one in opened.values()),
+            misses=sum(one.misses for one in opened.values()),
+            entries=sum(len(one.memory) for one in opened.values()),
+            bytes=sum(one.memory.n_bytes for one in opened.values()),
+        )
 
     def _open(self, *, query: bool = False) -> CachedEncoder:
         if self._own is not None:
