@@ -55,10 +55,11 @@ class Answering(Profiled):
     def _answer(self, questions: list[Ask]) -> list[Recommendation]:
         for question in questions:
             asking.check(question)
+        trace = Trace(min((ask.budget_ms for ask in questions if ask.budget_ms is not None), default=None))
         serving = self._serving  # the same one throughout, whatever is swapped meanwhile
         if (newest := max(question.min_version or 0 for question in questions)) > 0:
             serving.commits.reach(newest)
-        trace, version = Trace(), serving.commits.version
+        version = serving.commits.version
         now_ms = serving.now_ms()
         k = max(question.k for question in questions)
         with trace.stage("state"):
@@ -83,7 +84,7 @@ class Answering(Profiled):
                 version=version,
                 bundle=serving.bundle_name,
                 timings_ms=timings,
-                left_out=told.left_out,
+                left_out=(*told.left_out, *trace.left_out),
                 understood=told.understood,
             )
             for question, line in zip(questions, lines, strict=True)

@@ -28,7 +28,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """``{"all": [{"field", "op", "value"}]}`` or ``{"any": [...]}``; applied before the top k."""
     context: dict[str, str] = {}
     budget_ms: float | None = None
-    """Reserved: refused by this version."""
+    """Milliseconds for the answer; what finds no time in it, such as a cross encoder, is named in ``left_out``."""
     min_version: int | None = None
     cursor: str | None = None
     """Reserved: refused by this version."""

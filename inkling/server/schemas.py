@@ -24,7 +24,7 @@ ASK_FIELDS = {
     "exclude": "None of these items.",
     "filter": '{"all": [{"field", "op", "value"}]} or {"any": [...]}; op: eq ne in lt lte gt gte contains.',
     "context": "What is known of the moment, such as the country.",
-    "budget_ms": "Time for the answer.",
+    "budget_ms": "Milliseconds for the answer; what finds no time is named in left_out.",
     "min_version": "The answer must reflect this version.",
     "cursor": "Goes on where an answer ended.",
     "after": "recommendation_id of an answer that text follows up: cheaper, more like the second, not horror.",
@@ -174,6 +174,18 @@ class StatusOut(msgspec.Struct, frozen=True):
 
     status: str
     version: int
+
+
+class ReadingOut(msgspec.Struct, frozen=True):
+    """How far the language model is with reading what was written, and whether it is done."""
+
+    done: bool
+    waiting: int
+    queued: int
+    read: int
+    failed: int
+    per_second: float
+    lag_s: float
 
 
 class NoQuery(Wire, frozen=True, kw_only=True):

@@ -66,7 +66,14 @@ def test_texts_are_read_once_for_all(engine):
     assert not vectors[1].any()
 
 
-@pytest.mark.parametrize("field", [{"cursor": "abc"}, {"budget_ms": 5.0}])
-def test_what_is_not_honoured_is_refused(field):
-    with inkling.open() as engine, pytest.raises(RequestError, match="is not supported by this version"):
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ({"cursor": "abc"}, "is not supported by this version"),
+        ({"budget_ms": 0.0}, "budget_ms is 0; it must be above 0"),
+        ({"budget_ms": -3.5}, "budget_ms is -3.5"),
+    ],
+)
+def test_what_is_not_honoured_is_refused(field, why):
+    with inkling.open() as engine, pytest.raises(RequestError, match=why):
         engine.recommend("ann", **field)
