@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any
+import logging
+from dataclasses import replace
+from threading import Lock, Thread
+from typing import Literal
 
 import numpy as np
 
-from inkling.core.arrays import F32, I32, I64, Bool
+from inkling.core.arrays import F32, I32, Bool
 from inkling.core.errors import RequestError
+from inkling.stores._ivf_index import IvfIndex
+from inkling.stores._vector_folds import Plan, folded
+from inkling.stores._vector_snapshot import ROOM, Base, Snapshot, best, contains, room
 
 EXACT_UP_TO = 50_000
-_MOST_BESIDE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """What one search sees: a base that never changes, what came or went since, and an index of the base.
-
-    ``place`` (n_rows,) is where a row's vector lies: below ``len(base)`` in the base, from there on in ``beside``, -1
-    nowhere. Base vectors that were replaced or deleted are ``stale``.
-    """
-
-    base: F32  # (n_base, dim)
-    base_rows: I32  # (n_base,)
-    stale: Bool  # (n_base,)
-    beside: F32  # (n_beside, dim)
-    beside_rows: I32  # (n_beside,) -1 where replaced or deleted
-    place: I64  # (n_rows,)
-    index: Any
+_LOG = logging.getLogger("inkling")
+_MOST_BESIDE = 2048
 
 
 class VectorTable:
     """Unit-free vectors (dim,) float32 by row, searched by inner product.
 
     A writer puts together a new snapshot and publishes it in one step; a reader keeps the one that it started with, so
-    nobody ever sees half a vector. New vectors lie beside the base and are scanned exactly; from time to time they are
-    folded into it. Above ``exact_up_to`` vectors the base is searched through a faiss index (an exact scan there, too:
-    what it saves is memory traffic for batches).
+    nobody ever sees half a vector. New vectors lie beside the base, are scanned exactly, and are found at once; a
+    thread folds them into the base when they have become many. Above ``exact_up_to`` vectors the base is searched
+    through an index whose width is tuned to ``recall`` against exact search; it is trained, filled and tuned by that
+    thread too, and until it is ready everything is scanned.
+
+    With ``keep="codes"`` the base keeps a byte for each number and nothing else: a fourth of the memory, and scores
+    and vectors that are only that exact. With "vectors" what the index finds is scored exactly.
     """
 
-    def __init__(self, dim: int, *, exact_up_to: int = EXACT_UP_TO) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        exact_up_to: int = EXACT_UP_TO,
+        recall: float = 0.95,
+        keep: Literal["vectors", "codes"] = "vectors",
+    ) -> None:
         """Start empty, for vectors of ``dim`` numbers."""
         self.dim = dim
-        self._exact_up_to = exact_up_to
-        self._lock = Lock()
+        self._plan = Plan(exact_up_to, recall, keep)
+        self._lock = Lock()  # of the snapshot: held for microseconds
+        self._folding = Lock()  # of the base: one fold at a time, however long it takes
+        self._folder: Thread | None = None
+        self._touched: list[I32] | None = None  # rows that changed since a fold began
+        self._beside_at: dict[int, int] = {}  # row -> place beside the base; the writer's own
         none = np.empty(0, dtype=np.int32)
-        self._now = self._fold(np.empty((0, dim), dtype=np.float32), none)
+        base = Base.of(np.empty((0, dim), dtype=np.float32), none, None)
+        self._now = Snapshot(base, none, *room(dim, ROOM), 0, 0)
 
     def __len__(self) -> int:
-        return int((self._now.place >= 0).sum())
+        return self._now.n_live
+
+    @property
+    def index(self) -> IvfIndex | None:
+        """Return the index of the base, where there is one."""
+        return self._now.base.index
+
+    # -- writing --------------------------------------------------------------------------------------------------
 
     def put(self, rows: I32, vectors: F32) -> None:
         """Write the vectors (n, dim) of n rows; of a row that comes twice, the last one counts.
@@ -65,67 +75,125 @@ class VectorTable:
             )
         if not len(rows):
             return
-        last = np.sort(len(rows) - 1 - np.unique(rows[::-1], return_index=True)[1])
-        rows, vectors = rows[last].astype(np.int32), vectors[last].astype(np.float32)
+        if len(rows) > 1:
+            last = np.sort(len(rows) - 1 - np.unique(rows[::-1], return_index=True)[1])
+            rows, vectors = rows[last], vectors[last]
         with self._lock:
-            now = self._without(self._now, rows, n_rows=int(rows.max()) + 1)
-            place = now.place.copy()
-            place[rows] = len(now.base) + len(now.beside) + np.arange(len(rows))
-            beside = np.concatenate([now.beside, vectors])
-            beside_rows = np.concatenate([now.beside_rows, rows])
-            fresh = _Snapshot(now.base, now.base_rows, now.stale, beside, beside_rows, place, now.index)
-            self._now = self._folded(fresh) if len(beside) > max(_MOST_BESIDE, len(now.base) // 20) else fresh
+            now = self._without(self._now, rows.astype(np.int32))
+            self._now = self._with(now, rows.astype(np.int32), vectors)
+            self._fold_soon()
 
     def delete(self, rows: I32) -> int:
         """Find the vectors of rows no more; return how many there were. ``compact`` takes them out of memory."""
         with self._lock:
-            known = np.unique(rows[(rows >= 0) & (rows < len(self._now.place))])
-            there = known[self._now.place[known] >= 0]
-            if len(there):
-                now = self._without(self._now, there, n_rows=0)
-                self._now = self._folded(now) if now.stale.sum() > max(_MOST_BESIDE, len(now.base) // 20) else now
-            return len(there)
+            before = self._now
+            self._now = self._without(before, np.unique(rows).astype(np.int32))
+            self._fold_soon()
+            return before.n_live - self._now.n_live
+
+    def _without(self, now: Snapshot, rows: I32) -> Snapshot:
+        """Return a state in which rows have no vectors; called by who holds the lock."""
+        if self._touched is not None:
+            self._touched.append(rows)
+        at = now.base.at(rows)
+        fresh = at[(at >= 0) & ~contains(now.gone, at)]
+        gone = np.sort(np.concatenate([now.gone, fresh])) if len(fresh) else now.gone
+        popped = (self._beside_at.pop(row, -1) for row in rows.tolist()) if self._beside_at else ()
+        places = [place for place in popped if place >= 0]
+        own = now.beside_rows
+        if places:
+            own = own.copy()
+            own[places] = -1
+        return Snapshot(now.base, gone, now.beside, own, now.n, now.n_live - len(fresh) - len(places))
+
+    def _with(self, now: Snapshot, rows: I32, vectors: F32) -> Snapshot:
+        """Return a state with further vectors, written where no earlier state looks."""
+        n = now.n + len(rows)
+        beside, own = now.beside, now.beside_rows
+        if n > len(own):
+            beside, own = room(self.dim, max(2 * len(own), n))
+            beside[: now.n], own[: now.n] = now.beside[: now.n], now.beside_rows[: now.n]
+        beside[now.n : n], own[now.n : n] = vectors, rows
+        self._beside_at.update(zip(rows.tolist(), range(now.n, n), strict=True))
+        return Snapshot(now.base, now.gone, beside, own, n, now.n_live + len(rows))
+
+    # -- folding --------------------------------------------------------------------------------------------------
 
     def compact(self) -> None:
-        """Fold everything into one matrix now: what was deleted or replaced leaves memory."""
+        """Fold everything into one base now, and wait for it: what was deleted or replaced leaves memory."""
+        with self._folding:
+            self._fold(clean=True)
+
+    def wait(self) -> None:
+        """Wait until no fold is under way."""
+        while (folder := self._folder) is not None:
+            folder.join()
+
+    def tune(self, queries: F32 | None = None) -> None:
+        """Tune the width of the search on queries (m, dim) of the kind that is asked, now and at later folds."""
+        with self._folding:
+            asked = None if queries is None else np.array(queries, dtype=np.float32)
+            self._plan = replace(self._plan, queries=asked)
+            base = self._now.base  # only a fold replaces it
+            if base.index is not None:
+                tuned = Base.of(base.vectors, base.rows, base.index.retuned(queries=asked))
+                with self._lock:
+                    self._now = replace(self._now, base=tuned)
+
+    def _fold_soon(self) -> None:
+        if self._folder is None and self._overgrown():
+            # Not a daemon: an interpreter that ends waits for it, instead of taking memory away from under it.
+            self._folder = Thread(target=self._fold_in_background, name="inkling-vectors")
+            self._folder.start()
+
+    def _overgrown(self) -> bool:
+        now = self._now
+        return max(now.n, len(now.gone)) > max(_MOST_BESIDE, len(now.base) // 400)
+
+    def _fold_in_background(self) -> None:
+        try:
+            with self._folding:
+                while True:
+                    self._fold()
+                    with self._lock:
+                        if not self._overgrown():
+                            self._folder = None
+                            return
+        except Exception:
+            _LOG.exception("New vectors could not be folded; they are scanned until it works.")
+            with self._lock:
+                self._folder = None
+
+    def _fold(self, *, clean: bool = False) -> None:
+        """Put base and what lies beside it together, then publish it with what came meanwhile."""
         with self._lock:
-            self._now = self._folded(self._now)
+            seen, self._touched = self._now, []
+        try:
+            base = folded(seen, self._plan, clean=clean)
+        except BaseException:
+            with self._lock:
+                self._touched = None
+            raise
+        with self._lock:
+            self._publish(base, seen)
 
-    def _without(self, now: _Snapshot, rows: I32, *, n_rows: int) -> _Snapshot:
-        place = np.concatenate([now.place, np.full(max(n_rows - len(now.place), 0), -1, dtype=np.int64)])
-        old = place[rows]
-        stale, beside_rows = now.stale.copy(), now.beside_rows.copy()
-        stale[old[(old >= 0) & (old < len(stale))]] = True
-        beside_rows[old[old >= len(stale)] - len(stale)] = -1
-        place[rows] = -1
-        return _Snapshot(now.base, now.base_rows, stale, now.beside, beside_rows, place, now.index)
+    def _publish(self, base: Base, seen: Snapshot) -> None:
+        """Go on with a new base of all that was ``seen``; called by who holds the lock."""
+        now, touched = self._now, self._touched or []
+        at = base.at(np.unique(np.concatenate(touched))) if touched else np.empty(0, dtype=np.int32)
+        gone = np.sort(at[at >= 0])
+        later = np.flatnonzero(now.beside_rows[seen.n : now.n] >= 0) + seen.n
+        beside, own = room(self.dim, max(2 * len(later), ROOM))
+        beside[: len(later)], own[: len(later)] = now.beside[later], now.beside_rows[later]
+        self._beside_at = dict(zip(own[: len(later)].tolist(), range(len(later)), strict=True))
+        self._touched = None
+        self._now = Snapshot(base, gone, beside, own, len(later), base.n_live - len(gone) + len(later))
 
-    def _folded(self, now: _Snapshot) -> _Snapshot:
-        """Return the same content with nothing beside the base."""
-        live = now.beside_rows >= 0
-        base = np.concatenate([now.base[~now.stale], now.beside[live]])
-        return self._fold(base, np.concatenate([now.base_rows[~now.stale], now.beside_rows[live]]))
-
-    def _fold(self, base: F32, rows: I32) -> _Snapshot:
-        place = np.full(int(rows.max()) + 1 if len(rows) else 0, -1, dtype=np.int64)
-        place[rows] = np.arange(len(rows))
-        index = _flat_index(base) if len(base) > self._exact_up_to else None
-        nothing = np.empty((0, self.dim), dtype=np.float32)
-        stale = np.zeros(len(rows), dtype=np.bool_)
-        return _Snapshot(base, rows, stale, nothing, np.empty(0, dtype=np.int32), place, index)
+    # -- reading --------------------------------------------------------------------------------------------------
 
     def get(self, rows: I32) -> F32:
         """Return the vectors (n, dim) of rows; zeros where there is none."""
-        now = self._now
-        known = (rows >= 0) & (rows < len(now.place))
-        place = np.full(len(rows), -1, dtype=np.int64)
-        place[known] = now.place[rows[known]]
-        out = np.zeros((len(rows), self.dim), dtype=np.float32)
-        in_base = (place >= 0) & (place < len(now.base))
-        out[in_base] = now.base[place[in_base]]
-        in_beside = place >= len(now.base)
-        out[in_beside] = now.beside[place[in_beside] - len(now.base)]
-        return out
+        return self._now.get(rows)
 
     def top(self, queries: F32, k: int, *, allowed: Bool | None = None) -> tuple[I32, F32]:
         """Return the rows (B, k) of the largest inner products and these (B, k), best first; equal ones by row.
@@ -133,66 +201,14 @@ class VectorTable:
         Args:
             queries: (B, dim).
             k: How many; where there are fewer, rows are -1 and scores -inf.
-            allowed: (n_items,) which rows may be found; rows beyond it may not.
+            allowed: (n_items,) which rows may be found; rows beyond it may not. One that is not writeable is taken to
+                stay as it is and is worked out once.
 
         Raises:
             RequestError: The queries are of another width.
         """
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise RequestError(f"Queries of shape {queries.shape}; expected (B, {self.dim}).")
-        now = self._now
-        beside_ok = (now.beside_rows >= 0) & _allows(allowed, now.beside_rows)
-        base_ok = ~now.stale & _allows(allowed, now.base_rows)
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        scores, rows = _search_base(now, queries, k, base_ok)
-        if len(now.beside):
-            near = queries @ now.beside[beside_ok].T
-            rows = np.hstack([rows, np.broadcast_to(now.beside_rows[beside_ok], near.shape)])
-            scores = np.hstack([scores, near])
-        return _best(scores, rows, max(k, 0))
-
-
-def _allows(allowed: Bool | None, rows: I32) -> Bool:
-    if allowed is None:
-        return np.ones(len(rows), dtype=np.bool_)
-    inside = (rows >= 0) & (rows < len(allowed))
-    inside[inside] = allowed[rows[inside]]
-    return inside
-
-
-def _flat_index(base: F32) -> Any:
-    index = _faiss().IndexFlatIP(base.shape[1])
-    index.add(base)
-    return index
-
-
-def _faiss() -> Any:
-    """Return faiss, untyped: its stubs do not know what its Python side adds."""
-    return importlib.import_module("faiss")
-
-
-def _search_base(now: _Snapshot, queries: F32, k: int, usable: Bool) -> tuple[F32, I32]:
-    if now.index is None or k <= 0:
-        at = np.flatnonzero(usable)
-        scores = queries @ (now.base if len(at) == len(now.base) else now.base[at]).T
-        return scores, np.broadcast_to(now.base_rows[at], scores.shape)
-    faiss = _faiss()
-    selector = faiss.IDSelectorBitmap(np.packbits(usable, bitorder="little"))
-    scores, at = now.index.search(queries, min(k, len(now.base)), params=faiss.SearchParameters(sel=selector))
-    return scores, np.where(at >= 0, now.base_rows[at], -1).astype(np.int32)
-
-
-def _best(scores: F32, rows: I32, k: int) -> tuple[I32, F32]:
-    """Return rows (B, k) and scores (B, k) of the k best columns of each line, padded where there are fewer."""
-    scores = np.where(rows >= 0, scores, -np.inf).astype(np.float32)
-    n = scores.shape[1]
-    if n > k > 0:
-        least = np.partition(scores, n - k, axis=1)[:, n - k : n - k + 1]
-        width = int((scores >= least).sum(axis=1).max())
-        part = np.argpartition(-scores, min(width, n) - 1, axis=1)[:, :width]
-        scores, rows = np.take_along_axis(scores, part, axis=1), np.take_along_axis(rows, part, axis=1)
-    order = np.lexsort((rows, -scores), axis=1)[:, :k]
-    scores, rows = np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
-    lacking = k - scores.shape[1]
-    rows = np.pad(np.where(np.isfinite(scores), rows, -1), ((0, 0), (0, lacking)), constant_values=-1)
-    return rows.astype(np.int32), np.pad(scores, ((0, 0), (0, lacking)), constant_values=-np.inf)
+        k = max(k, 0)
+        scores, rows = self._now.top(np.ascontiguousarray(queries, dtype=np.float32), k, allowed)
+        return best(scores, rows, k)
