@@ -1,8 +1,9 @@
 """Words of a script that puts no spaces between them, learned from the user's own texts: nothing to download.
 
-A vocabulary of words and their chances (a unigram language model, Kudo 2018) is learned by expectation maximisation,
-and a text is cut where the product of its words' chances is largest (Viterbi). Words of scripts with spaces are cut
-where they end. ``segment`` is all that a lexical method needs.
+A vocabulary of words and their chances is learned, and a text is cut where the product of its words' chances is
+largest (Viterbi). ``unigram`` learns by expectation maximisation (a unigram language model, Kudo 2018); its threads add
+up in any order, so two runs may differ in a word. ``cohesion`` counts, and is the same everywhere. Words of scripts
+with spaces are cut where they end. ``segment`` is all that a lexical method needs.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inkling.core.arrays import Array
 from inkling.core.errors import ConfigError, DataError
+from inkling.language._segment_cohesion import cohesive
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,6 +31,8 @@ _RUN = re.compile(f"[{_UNSPACED}]+|[^\\W_{_UNSPACED}]+(?:['’-][^\\W_{_UNSPACED
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _SINGLE = 12.0  # how much less likely, in natural logarithms, a character is that was never seen
 
+Method = Literal["unigram", "cohesion"]
+
 
 class Segmenter:
     """Cuts texts into words. Before ``fit``, a run without spaces is cut into single characters.
@@ -36,12 +40,14 @@ class Segmenter:
     Digits and letters of scripts with spaces are words as they stand, in lower case.
     """
 
-    def __init__(self, *, max_words: int = 10_000, max_letters: int = 4) -> None:
-        """State the size of the vocabulary.
+    def __init__(self, *, max_words: int = 10_000, max_letters: int = 4, method: Method = "unigram") -> None:
+        """State the size of the vocabulary, and how it is learned.
 
         Args:
             max_words: How many words are kept, single characters not counted.
-            max_letters: Characters of the longest word of a script without spaces, 2 to 16.
+            max_letters: Characters of the longest word of a script without spaces, 2 to 16; ``cohesion`` finds none
+                beyond 4.
+            method: ``unigram``, or ``cohesion``, whose words are the same in every run.
 
         Raises:
             ConfigError: A number is out of range.
@@ -50,7 +56,7 @@ class Segmenter:
             raise ConfigError(f"segment: max_words is {max_words}, expected at least 1.")
         if not 2 <= max_letters <= 16:
             raise ConfigError(f"segment: max_letters is {max_letters}, expected 2 to 16.")
-        self.max_words, self.max_letters = max_words, max_letters
+        self.max_words, self.max_letters, self.method = max_words, max_letters, method
         self._chances: dict[str, float] = {}
         self._made: Tokenizer | None = None
 
@@ -67,7 +73,8 @@ class Segmenter:
         runs = [run for text in dict.fromkeys(texts) for run in _runs(text) if _IS_UNSPACED.match(run)]
         self._made, self._chances = None, {}
         if runs:
-            self._chances = _learned(runs, self.max_words, self.max_letters)
+            learn = cohesive if self.method == "cohesion" else _learned
+            self._chances = learn(runs, self.max_words, self.max_letters)
         return self
 
     def segment(self, texts: Sequence[str]) -> list[list[str]]:

@@ -86,3 +86,19 @@ def test_its_state_is_all_of_it(learned):
 def test_sizes_out_of_range_are_refused(settings, name):
     with pytest.raises(ConfigError, match=name):
         Segmenter(**settings)
+
+
+def test_words_by_cohesion_are_found_and_are_the_same_in_any_order():
+    texts, _ = sentences()
+    found = Segmenter(method="cohesion").fit(texts)
+    assert set(found.words) == {word for word in WORDS if len(word) > 1}
+    new, cut = sentences(seed=1)
+    assert found.segment(new) == cut
+    again = Segmenter(method="cohesion").fit(texts[::-1])
+    assert again.words == found.words
+    assert again.segment(["绿茶 mug 龘足球"]) == [["绿茶", "mug", "龘", "足球"]]
+
+
+def test_cohesion_needs_words_that_come_again():
+    assert Segmenter(method="cohesion").fit(["绿茶", "足球"]).words == ()
+    assert len(Segmenter(max_words=2, method="cohesion").fit(sentences()[0]).words) == 2
