@@ -10,6 +10,7 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32
 from inkling.core.query import Query
+from inkling.engine.sentences import ABOUT
 
 if TYPE_CHECKING:
     from inkling.engine.live import LiveViews
@@ -81,4 +82,6 @@ class Abouts:
         for person, vector in found.items():
             texts[person] = self.text_of(int(query.user_rows[person]))
             vectors[person] = vector
-        return replace(query, texts=tuple(texts), text_vectors={**known, encoder: vectors})
+        own = np.zeros((len(query), dim), dtype=np.float32)
+        own[list(found)] = np.stack(list(found.values()))
+        return replace(query, texts=tuple(texts), text_vectors={**known, encoder: vectors, ABOUT: own})

@@ -26,15 +26,17 @@ from inkling.engine.ranks import ranked_fields
 from inkling.engine.recall import Recall
 from inkling.engine.rereading import Rereader
 from inkling.engine.said import Said
+from inkling.engine.sentences import Sentences
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.weights import Weights
 from inkling.features.table import FeatureTable
 from inkling.ranking.rating import Rating
-from inkling.retrieval.base import Similar
+from inkling.retrieval.base import Scorer, Similar
 from inkling.retrieval.semantic import Semantic, SemanticConfig
 
 _MORE_BY_TEXT = 100
+_COLLABORATIVE = ("ease", "itemknn", "season", "next", "markov", "chain")
 
 
 class DefaultAnswers:
@@ -51,6 +53,7 @@ class DefaultAnswers:
         self._choice = Choice("fused", Weights({}), None, (1.0, 0.0), {})
         self._rating: Rating | None = None
         self._rereader: Rereader | None = None
+        self._sentences: Sentences | None = None
         self._shown = Shown(self.scenario)
 
     def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None:
@@ -84,8 +87,16 @@ class DefaultAnswers:
                 items = self._rereader.reread(limited, items, trace)
             if query.texts:
                 items = self._said.joined(limited, items)
+            if self._sentences is not None:
+                items = self._sentences.instead(limited, items, k=limit, near=self._near)
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
+
+    @property
+    def _near(self) -> Callable[[Query], F32] | None:
+        """Return what scores items by a few that somebody likes: a collaborative member, where there is one."""
+        found = (self._recall.members.get(name) for name in _COLLABORATIVE)
+        return next((member.scores for member in found if isinstance(member, Scorer)), None)
 
     def _described(self, query: Query, items: Candidates, *, wanted: frozenset[str] | None = None) -> Candidates:
         """Return candidates with the columns that a ranker reads, but for the places of opinions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -44,5 +44,7 @@ class DefaultConfig(Config, frozen=True, kw_only=True):
     """How long the members that take minutes, such as ``sequence``, may learn together; 0 leaves them out."""
     rank: RankConfig = RankConfig()
     """What a language model does for the order, beside the fast ranker: nothing, unless it is named."""
+    sentences: Annotated[int, msgspec.Meta(ge=0)] = 500
+    """So many people's profiles, as sentences, teach what to show whoever is known by a sentence alone; 0 is none."""
     diversity: float = 0.0
     """Share of variety in the first k (maximal marginal relevance); 0 leaves the order alone."""

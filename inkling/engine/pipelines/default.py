@@ -26,6 +26,7 @@ from inkling.engine.pipelines._default_answers import DefaultAnswers
 from inkling.engine.pipelines._default_settings import DefaultConfig
 from inkling.engine.recall import OPINION, MemberConfig, Recall
 from inkling.engine.rereading import Rereader
+from inkling.engine.sentences import Sentences
 from inkling.engine.shown import Shown
 from inkling.engine.teaching import Learned, Teaching
 from inkling.engine.weights import Weights
@@ -159,9 +160,20 @@ class Default(DefaultAnswers):
         seconds = self._recall.fit(data, run)
         self._features.fit(data)
         self._said.semantic.fit(data, run)
+        self._sentences = self._spoken_for(data, run)
         self._rating, self._unrated = ratings.fitted(data, run) if self.scenario.score == "rating" else (None, "")
         run.progress("learning from everything", 1, 1)
         return seconds
+
+    def _spoken_for(self, data: Dataset, run: Run) -> Sentences | None:
+        """Return what is learned from sentences about people; None where there are too few."""
+        if not self.config.sentences:
+            return None
+        try:
+            return Sentences.fit(data, self._reader.ask, run, n_people=self.config.sentences)
+        except DataError as error:
+            run.log.info("Nothing is learned from sentences: %s", error)
+            return None
 
     def refit(self, data: Dataset, run: Run) -> Self:
         """Learn members and features from newer data, with the order that an earlier fit chose."""
@@ -215,6 +227,8 @@ class Default(DefaultAnswers):
             arrays["rating"] = self._rating.state()
         if self._rereader is not None:
             arrays["cross"] = self._rereader.state()
+        if self._sentences is not None:
+            arrays["sentences"] = self._sentences.state()
         settings = {
             "config": to_dict(self.config),
             "weights": self._choice.weights.to_builtins(),
@@ -241,6 +255,8 @@ class Default(DefaultAnswers):
             self._rating = Rating(RatingConfig(features=())).load_state(state.arrays["rating"])
         if "cross" in state.arrays:
             self._rereader = Rereader.load(saved["cross"], state.arrays["cross"], self.config.rank)
+        if "sentences" in state.arrays:
+            self._sentences = Sentences.load(state.arrays["sentences"])
         order, (slope, intercept) = str(saved["order"]), saved["curve"]
         own = state.arrays.get("ranker", {})
         ranker = None if order == "fused" else new_ranker(order, self._settings(order)).load_state(own)
