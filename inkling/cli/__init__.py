@@ -23,6 +23,8 @@ COMMANDS = {
     "similar": "show the items most like one",
     "score": "show the probability that a person takes each of some items",
     "explain": "show why an item stands where it stands for a person",
+    "compress": "make a bundle smaller, within a budget of milliseconds and a share of the quality",
+    "profile": "show where a bundle's milliseconds and megabytes go",
     "serve": "answer over HTTP, with the console",
     "doctor": "check this machine, a data folder or a bundle",
     "erase": "forget a person, and print the receipt",
@@ -31,7 +33,7 @@ COMMANDS = {
 
 EXIT_ERROR, EXIT_BUG, EXIT_INTERRUPT = 2, 1, 130
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-_PARALLEL = frozenset({"fit"})
+_PARALLEL = frozenset({"fit", "compress"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,7 +67,7 @@ class TextReader:
             if fresh.fingerprint != shared.fingerprint:
                 self._own = CachedEncoder(fresh, path=_place(self.name))
         elif shared.name == "backbone":
-            self._source = _exported(self.name, _stamp(self.name))
+            self._source = _exported(self.name, stamp(self.name))
 
     def read_by(self, folder: Path) -> None:
         """Read by the encoder of a folder from now on, whatever the name says; a transformer in torch is exported.
@@ -79,7 +79,7 @@ class TextReader:
         """
         self._own, self._source, self._held = None, str(folder), {}
         if self._open().encoder.name == "backbone":
-            self._source, self._held = _exported(str(folder), _stamp(str(folder))), {}
+            self._source, self._held = _exported(str(folder), stamp(str(folder))), {}
 
     @property
     def dim(self) -> int:
@@ -101,7 +101,7 @@ class TextReader:
             return self._own
         key = (self._source, 1 if self._source in _ON_ONE_THREAD else self._run.n_threads, query)
         if key not in self._held:
-            self._held[key] = _shared(*key, _stamp(self._source))
+            self._held[key] = _shared(*key, stamp(self._source))
         return self._held[key]
 
     def forget(self, texts: Sequence[str]) -> None:
@@ -184,7 +184,7 @@ def _place(source: str) -> Path | None:
     return Path(folder) / f"vectors-{name}.sqlite" if folder else None
 
 
-def _stamp(source: str) -> int:
+def stamp(source: str) -> int:
     """Return a number that moves when a folder is written anew; 0 for what is no folder."""
     folder = None if source in ENCODERS.names() else folder_of(source)
     return max((path.stat().st_mtime_ns for path in folder.iterdir()), default=0) if folder is not None else 0
