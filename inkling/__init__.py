@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inkling.engine.engine import LocalEngine as Engine
     from inkling.engine.engine import open_engine as open  # noqa: A004 - the verb of the public interface
+    from inkling.engine.remote import connect, connect_async
 
 __version__ = "0.1.0"
-__all__ = ["Engine", "__version__", "open"]
+__all__ = ["Engine", "__version__", "connect", "connect_async", "open"]
 
-_PLACES = {"open": ("inkling.engine.engine", "open_engine"), "Engine": ("inkling.engine.engine", "LocalEngine")}
+_PLACES = {
+    "open": ("inkling.engine.engine", "open_engine"),
+    "connect": ("inkling.engine.remote", "connect"),
+    "connect_async": ("inkling.engine.remote", "connect_async"),
+    "Engine": ("inkling.engine.engine", "LocalEngine"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -76,6 +76,30 @@ class ProtocolError(InklingError):
     code = "protocol"
 
 
+class CursorError(RequestError):
+    """A cursor is altered, too old, or belongs to another question."""
+
+    code = "bad_cursor"
+
+
+class AccessError(InklingError):
+    """A server wants a key that was not given, or another one."""
+
+    code = "unauthorized"
+
+
+class UnavailableError(InklingError):
+    """A server cannot be reached, breaks off, or does not answer in time."""
+
+    code = "unavailable"
+
+
+class OverloadError(UnavailableError):
+    """Not even the cheapest answer fits into the time that is left."""
+
+    code = "overloaded"
+
+
 class MissingExtraError(InklingError):
     """An optional dependency is not installed."""
 

@@ -42,8 +42,6 @@ def check(question: Ask) -> None:
             "Nothing says for whom: user_id, session_id, text and history are all missing.",
             hint="Give one of them; history may be an empty list.",
         )
-    if question.cursor is not None:
-        raise RequestError("cursor is not supported by this version.", hint="Leave it out.")
     if question.budget_ms is not None and not question.budget_ms > 0:
         raise RequestError(f"budget_ms is {question.budget_ms:g}; it must be above 0.", hint="Or leave it out.")
     if question.language and question.language not in LANGUAGES:

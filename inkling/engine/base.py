@@ -31,7 +31,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Milliseconds for the answer; what finds no time in it, such as a cross encoder, is named in ``left_out``."""
     min_version: int | None = None
     cursor: str | None = None
-    """Reserved: refused by this version."""
+    """Of an answer to the same question: goes on after what was shown, at its version or a newer one."""
     after: str | None = None
     """``recommendation_id`` of an answer that ``text`` follows up: cheaper, more like the second, not horror."""
     explain: bool = False

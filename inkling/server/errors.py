@@ -22,6 +22,8 @@ STATUS_OF: dict[type[core.InklingError], int] = {
     core.VersionError: 409,
     core.MissingExtraError: 501,
     core.StoreError: 503,
+    core.UnavailableError: 503,
+    core.AccessError: 401,
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -62,10 +64,23 @@ def serve(
             access_log=False,
             server_header=False,
             ws="none",
+            http=protocol(),
             timeout_graceful_shutdown=10,
         )
         with _interruptible():
             _Server(config, lambda: ready(url)).run(sockets=[listener])
+
+
+def protocol() -> type[asyncio.Protocol]:
+    """Return uvicorn's fast reader of HTTP, which also notes when a request arrived: its wait counts, too."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Stamping(HttpToolsProtocol):  # type: ignore[misc]
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.scope["inkling.arrived"] = time.perf_counter()
+
+    return Stamping
 
 
 class _Server(uvicorn.Server):

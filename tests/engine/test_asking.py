@@ -69,7 +69,6 @@ def test_texts_are_read_once_for_all(engine):
 @pytest.mark.parametrize(
     ("field", "why"),
     [
-        ({"cursor": "abc"}, "is not supported by this version"),
         ({"budget_ms": 0.0}, "budget_ms is 0; it must be above 0"),
         ({"budget_ms": -3.5}, "budget_ms is -3.5"),
     ],

@@ -106,6 +106,7 @@ CALLS = [
     ("get", "/v1/users/{id}/explain/{item}", "/v1/users/ann/explain/0", None),
     ("get", "/healthz", "/healthz", None),
     ("get", "/readyz", "/readyz", None),
+    ("get", "/v1/reading", "/v1/reading?wait=1", None),
     ("get", "/v1/about", "/v1/about", None),
 ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from inkling.core.errors import NotFoundError
 from inkling.server.endpoint import Call, Endpoint, always
 from inkling.server.rows import with_id, with_path_id
@@ -12,6 +14,7 @@ from inkling.server.schemas import (
     ItemsIn,
     ItemsOut,
     ProfileQuery,
+    ReadingOut,
     Row,
     VersionOut,
     WaitQuery,
@@ -69,6 +72,12 @@ def _patch_profile(call: Call) -> VersionOut:
     return VersionOut(call.engine.patch_item_profile(call.ids["id"], call.body))
 
 
+def _reading(call: Call) -> ReadingOut:
+    query: WaitQuery = call.query
+    done = call.engine.read_all(query.wait)
+    return ReadingOut(done, **msgspec.structs.asdict(call.engine.reading()))
+
+
 _ONE, _ALL = "/v1/items/{id}", "/v1/items"
 
 ENDPOINTS = (
@@ -100,6 +109,15 @@ ENDPOINTS = (
         "Change an item's profile; null takes a field back.",
         body=Row,
         answer=VersionOut,
+        blocking=always,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/reading",
+        _reading,
+        "How far the language model is with reading texts that were written; with wait, once it is done or time is up.",
+        query=WaitQuery,
+        answer=ReadingOut,
         blocking=always,
     ),
     Endpoint("DELETE", _ONE, _delete_item, "Delete an item.", answer=VersionOut, blocking=always),
