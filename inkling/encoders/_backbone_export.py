@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from torch import Tensor, nn
 from inkling.core.arrays import F32
 from inkling.core.errors import ConfigError, InklingError
 from inkling.encoders._backbone_folder import quiet, write_whole
-from inkling.encoders._backbone_torch import settled
+from inkling.encoders._backbone_fuse import fused
+from inkling.encoders._backbone_int8 import quantized
+from inkling.encoders._backbone_torch import WITHOUT_MEMORY, pooled, settled
 from inkling.encoders.backbone import Backbone
 from inkling.encoders.exported import CARD, FORMAT, ExportCard, ExportedEncoder
 from inkling.training.export import to_onnx
@@ -30,8 +34,11 @@ _ATOL = 1e-4
 _LEAST_COSINE = 0.98
 
 
+_SEGMENTED = frozenset({"bert", "ernie"})  # they read one segment, which need not be worked out in the graph
+
+
 class _Vectors(nn.Module):
-    """What is exported: tokens in, pooled vectors out."""
+    """What is exported: tokens in, pooled vectors out. Rows are padded on the right and none is empty."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -39,26 +46,63 @@ class _Vectors(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return (N, dim)."""
-        return self.backbone.vectors({"input_ids": input_ids, "attention_mask": attention_mask})
+        kind, card = self.backbone.kind, self.backbone.card
+        given: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if kind in _SEGMENTED:
+            given["token_type_ids"] = input_ids * 0
+        found: Any = self.inner(**given, return_dict=True, **WITHOUT_MEMORY.get(kind, {}))
+        return pooled(found.last_hidden_state, attention_mask, card.pooling, normalize=card.normalize)
+
+
+@dataclass(frozen=True)
+class Form:
+    """In which form a graph is written.
+
+    Attributes:
+        make: What becomes of the graph in float32.
+        named: The card's word for it.
+        atol: Largest difference from torch's vectors that is allowed; 0 asks for the cosine alone.
+        probes: Texts that both are compared on.
+    """
+
+    make: Callable[[bytes], bytes]
+    named: str
+    atol: float = 0.0
+    probes: tuple[str, ...] = _PROBES
+
+
+def plain(graph: bytes) -> bytes:
+    """Return the graph as it is."""
+    return graph
+
+
+def fused_graph(backbone: Backbone, graph: bytes) -> bytes:
+    """Return the graph with what belongs together in one node."""
+    config: Any = backbone.model.config
+    heads = int(getattr(config, "num_attention_heads", 0) or 0)
+    return fused(graph, kind=backbone.kind, n_heads=heads, dim=backbone.dim)
 
 
 def export(backbone: Backbone, folder: Path, *, int8: bool) -> None:
     """Write the folder; see :func:`inkling.encoders.exported.export_backbone`."""
-    tokenizer = _fast_tokenizer(backbone)
-    expected = _vectors(backbone)
-    graph = _graph(backbone)
     if int8:
-        from inkling.encoders._backbone_int8 import quantized
+        write_export(backbone, folder, Form(lambda graph: quantized(fused_graph(backbone, graph)), "int8 by rows"))
+    else:
+        write_export(backbone, folder, Form(plain, "none", atol=_ATOL * 10))
 
-        graph = quantized(graph)
-    contents = {"model.onnx": graph, "tokenizer.json": tokenizer.encode()}
+
+def write_export(backbone: Backbone, folder: Path, form: Form) -> None:
+    """Write graph, tokenizer and card in one form, read them back and compare with torch, whole or not at all."""
+    tokenizer = _fast_tokenizer(backbone)
+    expected = _vectors(backbone, form.probes)
+    contents = {"model.onnx": form.make(_graph(backbone)), "tokenizer.json": tokenizer.encode()}
 
     def fill(place: Path) -> None:
         for name, content in contents.items():
             (place / name).write_bytes(content)
-        card = _card(backbone, {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}, int8=int8)
+        card = _card(backbone, {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}, form.named)
         (place / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
-        _compare(ExportedEncoder(place).encode(_PROBES), expected, int8=int8)
+        _compare(ExportedEncoder(place).encode(form.probes), expected, form)
 
     write_whole(folder, fill, marks=(CARD,))
 
@@ -73,7 +117,7 @@ def _fast_tokenizer(backbone: Backbone) -> str:
     return text
 
 
-def _card(backbone: Backbone, sha256: dict[str, str], *, int8: bool) -> ExportCard:
+def _card(backbone: Backbone, sha256: dict[str, str], quantisation: str) -> ExportCard:
     card = backbone.card
     return ExportCard(
         format=FORMAT,
@@ -84,7 +128,7 @@ def _card(backbone: Backbone, sha256: dict[str, str], *, int8: bool) -> ExportCa
         prefix=card.prefix,
         query_prefix=card.query_prefix,
         pad_id=int(backbone.tokenizer.pad_token_id),
-        quantisation="int8 by rows" if int8 else "none",
+        quantisation=quantisation,
         learned=card.learned,
         sha256=sha256,
     )
@@ -111,28 +155,29 @@ def _graph(backbone: Backbone) -> bytes:
         model.train(training)
 
 
-def _vectors(backbone: Backbone) -> F32:
-    """Return torch's own vectors of the probes, one text at a time, of length one."""
+def _vectors(backbone: Backbone, texts: Sequence[str]) -> F32:
+    """Return torch's own vectors of the texts, one at a time, of length one."""
     training = backbone.model.training
     backbone.model.eval()
     with torch.no_grad():
-        rows = [backbone.vectors(backbone.tokens([text])) for text in _PROBES]
+        rows = [backbone.vectors(backbone.tokens([text])) for text in texts]
     backbone.model.train(training)
     found: F32 = nn.functional.normalize(torch.cat(rows), dim=-1).cpu().numpy()
     return found
 
 
-def _compare(found: F32, expected: F32, *, int8: bool) -> None:
+def _compare(found: F32, expected: F32, form: Form) -> None:
     """Check the folder as it will be served, tokenizer included, on lengths that the trace has not seen."""
     apart = float(np.abs(found - expected).max())
     cosine = float((found * expected).sum(axis=1).min())
-    if int8 and not cosine >= _LEAST_COSINE:
+    if not form.atol and not cosine >= _LEAST_COSINE:
         raise InklingError(
-            f"The int8 graph has a cosine of {cosine:.3f} with torch's vectors, at least {_LEAST_COSINE} is expected.",
+            f"The {form.named.split()[0]} graph has a cosine of {cosine:.3f} with torch's vectors, "
+            f"at least {_LEAST_COSINE} is expected.",
             hint="Export with int8=False.",
         )
-    if not int8 and not apart <= _ATOL * 10:
+    if form.atol and not apart <= form.atol:
         raise InklingError(
-            f"The exported folder is {apart:.2g} off torch's vectors, at most {_ATOL * 10:.2g} is allowed.",
+            f"The exported folder is {apart:.2g} off torch's vectors, at most {form.atol:.2g} is allowed.",
             hint="Serve it with the encoder 'backbone', which needs torch.",
         )

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 from inkling.core.errors import BundleError, ConfigError
 from inkling.encoders._backbone_card import POOLINGS, Pooling
 from inkling.encoders._backbone_folder import quiet
+from inkling.encoders._backbone_shapes import KEPT, load_narrowed
 
 _POOLERS = {"bert", "roberta", "xlm-roberta", "ernie"}  # their extra layer is read by nobody here
 _COUNTED = {"bert", "ernie", "gpt2", "qwen2", "qwen3"}  # positions count real tokens, wherever the padding stands
@@ -23,7 +24,7 @@ _VOCABULARIES = (
     "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model",
     "tokenizer.model",
 )  # fmt: skip
-_WITHOUT_MEMORY: Mapping[str, dict[str, bool]] = {
+WITHOUT_MEMORY: Mapping[str, dict[str, bool]] = {
     "gpt2": {"use_cache": False}, "qwen2": {"use_cache": False}, "qwen3": {"use_cache": False},
     "xlnet": {"use_mems": False},
 }  # fmt: skip
@@ -46,6 +47,8 @@ def load_model(folder: Path) -> nn.Module:
     kind = str(config.model_type)
     loader: Any = T5EncoderModel if kind == "t5" else AutoModel
     extra = {"add_pooling_layer": False} if kind in _POOLERS else {}
+    if getattr(config, KEPT, None):
+        return load_narrowed(folder, config, **extra)
     try:
         with quiet():
             model, told = loader.from_pretrained(
@@ -134,7 +137,7 @@ def hidden_states(model: Any, kind: str, batch: Mapping[str, Tensor]) -> Tensor:
     mask = batch["attention_mask"]
     if not mask.shape[0]:
         return mask.new_zeros((*mask.shape, model.config.hidden_size), dtype=torch.float32)
-    given: dict[str, Any] = {**batch, "attention_mask": _never_empty(mask), **_WITHOUT_MEMORY.get(kind, {})}
+    given: dict[str, Any] = {**batch, "attention_mask": _never_empty(mask), **WITHOUT_MEMORY.get(kind, {})}
     if kind in _COUNTED and "position_ids" not in batch:
         given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
     hidden: Tensor = model(**given, return_dict=True).last_hidden_state

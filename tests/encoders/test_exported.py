@@ -195,7 +195,7 @@ def test_a_graph_that_disagrees_is_not_written(monkeypatch, exports, tmp_path):
 
     backbone, _ = exports("bert")
     real = _backbone_export._vectors
-    monkeypatch.setattr(_backbone_export, "_vectors", lambda backbone: -real(backbone))
+    monkeypatch.setattr(_backbone_export, "_vectors", lambda backbone, texts: -real(backbone, texts))
     with pytest.raises(InklingError, match=r"The exported folder is .* off torch's vectors"):
         export_backbone(backbone, tmp_path / "export")
     with pytest.raises(InklingError, match="The int8 graph has a cosine of -"):
