@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from inkling.core.arrays import F64, I32, I64
+from inkling.core.arrays import F32, F64, I32, I64
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.jagged import Jagged
 from inkling.core.scenario import Scenario
@@ -23,6 +23,7 @@ N_TASTES = 3
 OF_TASTE = 0.75
 ITEMS_OF_A_KIND = 100
 LONGEST = 2000
+N_CENTRES, POINT_SPREAD = 2000, 0.5
 SPREAD = 1.1
 DAYS = 365
 SECOND_MS = 1000
@@ -131,3 +132,25 @@ def last_of(data: Dataset, n_people: int, *, seed: int = 0) -> Fold:
         cut=data.until,
         seen="drop",
     )
+
+
+def points(n: int, dim: int, *, clustered: bool, seed: int = 0, world: int = 0) -> F32:
+    """Return unit vectors (n, dim): around centres of very different sizes, or anywhere.
+
+    Args:
+        n: How many.
+        dim: Numbers in each.
+        clustered: Around two thousand centres, most of them around few, or anywhere.
+        seed: Of the points.
+        world: Of the centres: points of the same world belong together.
+    """
+    rng = np.random.default_rng((seed, 1))
+    out = rng.standard_normal((n, dim), dtype=np.float32)
+    if clustered:
+        centres = np.random.default_rng((world, 2)).standard_normal((N_CENTRES, dim), dtype=np.float32)
+        mass = 1.0 / (np.arange(N_CENTRES) + 20.0)
+        own = np.searchsorted(np.cumsum(mass / mass.sum()), rng.random(n), side="right").clip(0, N_CENTRES - 1)
+        out *= np.float32(POINT_SPREAD)
+        out += centres[own]
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    return out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -16,10 +18,11 @@ DEPTHS = (10, 100, 1000)
 _PER_CELL = 500  # vectors in a cell: what is scanned and what finds the cells cost about the same
 _LEARN_FROM = 40  # vectors for each centre that k-means sees
 _ROUNDS = 6
+_RANGE_MORE = 0.1  # of the range of the numbers, to either side
 _ASKED = 256  # queries of the sample
 _BLOCK = 65_536
+_BY_RESIDUAL = False  # codes of the vectors themselves, so that they do not depend on the cell
 _MARGIN = 0.005  # the sample's recall is only so exact
-_SPREAD = 0.5  # an answer out of a share s of all vectors lies s ** -0.5 times wider than its length alone says
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class IvfIndex:
     """
 
     index: Any
+    centres: Any  # faiss does not own them
+    span: tuple[F32, F32]  # (dim,) each: what codes can say
     n: int
     trained_on: int
     tuned_on: int
@@ -54,21 +59,19 @@ class IvfIndex:
         """
         faiss, rng, (n, dim) = _faiss(), np.random.default_rng(seed), vectors.shape
         n_cells = cells_for(n)
-        by_residual = False  # codes of the vectors themselves: the same table of numbers serves all cells
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(dim), dim, n_cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, by_residual
-        )
+        centres = faiss.IndexFlatIP(dim)
+        index = _empty(centres, dim, n_cells)
         index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ROUNDS, _LEARN_FROM, seed + 1
         index.cp.min_points_per_centroid = 1
         shown = rng.permutation(n)[: n_cells * _LEARN_FROM]
         index.train(np.ascontiguousarray(vectors[np.sort(shown)]))
-        for begin in range(0, n, _BLOCK):  # the interpreter is let go of now and then: others write meanwhile
-            index.add(np.ascontiguousarray(vectors[begin : begin + _BLOCK]))
-        index = faiss.clone_index(index)  # lists grow by doubling; a copy takes what it needs
+        low, high = _range(vectors)
+        faiss.copy_array_to_vector(np.concatenate([low, high - low]), index.sq.trained)
+        _fill(index, index.invlists, vectors, first=0)
         index.make_direct_map()
         sample = _sample(vectors, rng) if queries is None else queries[:_ASKED]
         truth = exact_top(vectors, sample, min(DEPTHS[-1], n))
-        made = cls(index, n, n, n, recall, rescored, (n_cells,) * len(DEPTHS))
+        made = cls(index, centres, (low, high), n, n, n, recall, rescored, (n_cells,) * len(DEPTHS))
         return made._tuned(sample, truth)
 
     @property
@@ -76,12 +79,17 @@ class IvfIndex:
         """Return the number of cells."""
         return int(self.index.nlist)
 
+    def holds(self, vectors: F32) -> bool:
+        """Return whether codes can say further vectors (m, dim): what lies outside of their range is cut off."""
+        low, high = self.span
+        return bool(((vectors >= low) & (vectors <= high)).all())
+
     def with_more(self, vectors: F32) -> Self:
         """Return an index that holds further vectors (m, dim) behind its own."""
-        faiss = _faiss()
-        index = faiss.clone_index(self.index)  # who searches this one goes on undisturbed
-        index.set_direct_map_type(faiss.DirectMap.NoMap)
-        index.add(np.ascontiguousarray(vectors))
+        old = self.index
+        index = _empty(self.centres, old.d, old.nlist)
+        index.sq, index.is_trained = old.sq, True
+        _fill(index, old.invlists, vectors, first=self.n)
         index.make_direct_map()
         return replace(self, index=index, n=int(index.ntotal), _asked={})
 
@@ -121,7 +129,7 @@ class IvfIndex:
 
     def width(self, depth: int, *, share: float = 1.0) -> int:
         """Return how many cells are looked at for answers of ``depth`` out of a ``share`` of all vectors."""
-        deep = math.log(max(depth / max(share, 1e-9) ** _SPREAD, 1.0))
+        deep = math.log(max(depth / max(share, 1e-9), 1.0))  # the best of a share lie among so many of all
         wide = np.interp(deep, [math.log(known) for known in DEPTHS], self.widths)
         beyond = max(deep - math.log(DEPTHS[-1]), 0.0)  # cells hold so many: a longer answer reaches into more of them
         return min(math.ceil(wide * math.exp(beyond)), self.n_cells)
@@ -139,6 +147,61 @@ class IvfIndex:
         """Return the vectors (m, dim) as the codes say them."""
         out: F32 = self.index.reconstruct_batch(np.ascontiguousarray(positions, dtype=np.int64))
         return out
+
+
+def _empty(centres: Any, dim: int, n_cells: int) -> Any:
+    faiss = _faiss()
+    kind, measure = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    return faiss.IndexIVFScalarQuantizer(centres, dim, n_cells, kind, measure, _BY_RESIDUAL)
+
+
+def _range(vectors: F32) -> tuple[F32, F32]:
+    """Return the least and the largest number (dim,) that codes are to say, with room for what comes later."""
+    low, high = vectors.min(axis=0), vectors.max(axis=0)
+    room = np.maximum((high - low) * np.float32(_RANGE_MORE), np.float32(1e-6))
+    return low - room, high + room
+
+
+def _fill(index: Any, before: Any, vectors: F32, *, first: int) -> None:
+    """Put what lists held ``before`` and further vectors, numbered from ``first``, into an index's lists.
+
+    Each list is made as long as it becomes, once: lists that grow take up to twice the memory.
+    """
+    faiss = _faiss()
+    cells, codes = _coded(index, vectors)
+    order = np.argsort(cells, kind="stable")
+    ends = np.searchsorted(cells, np.arange(index.nlist + 1), sorter=order)
+    ids, codes = (order + first).astype(np.int64), codes[order]
+    lists = faiss.ArrayInvertedLists(index.nlist, index.code_size)
+    for cell in range(index.nlist):
+        begin, end, had = int(ends[cell]), int(ends[cell + 1]), before.list_size(cell)
+        lists.resize(cell, had + end - begin)
+        if had:
+            lists.update_entries(cell, 0, had, before.get_ids(cell), before.get_codes(cell))
+        if end > begin:
+            own = faiss.swig_ptr(ids[begin:]), faiss.swig_ptr(codes[begin:])
+            lists.update_entries(cell, had, end - begin, *own)
+    owned = True
+    index.replace_invlists(lists, owned)
+    lists.this.disown()  # the index frees them
+    index.ntotal = first + len(vectors)
+
+
+def _coded(index: Any, vectors: F32) -> tuple[I64, Array]:
+    """Return cells (n,) and codes (n, dim) of vectors, block by block: the interpreter is let go of now and then."""
+    cells = np.empty(len(vectors), dtype=np.int64)
+    codes = np.empty((len(vectors), index.code_size), dtype=np.uint8)
+    for begin in range(0, len(vectors), _BLOCK):
+        part = np.ascontiguousarray(vectors[begin : begin + _BLOCK])
+        cells[begin : begin + len(part)] = index.quantizer.search(part, 1)[1][:, 0]
+        codes[begin : begin + len(part)] = index.sq.compute_codes(part)
+    return cells, codes
+
+
+def give_back() -> None:
+    """Return freed memory to the system: lists are many small pieces, which the allocator would keep for itself."""
+    with suppress(AttributeError, OSError):  # elsewhere than with glibc there is no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cells_for(n: int) -> int:

@@ -35,7 +35,8 @@ def folded(seen: Snapshot, plan: Plan, *, clean: bool = False) -> Base:
     n = int(alive.sum()) + len(rows)
     if n <= plan.exact_up_to:
         return Base.of(*_all_of(base, np.flatnonzero(alive), rows, vectors), None)
-    if base.index is None or _outgrown(base.index, n, len(base) + len(rows) - n, clean=clean):
+    n_dead = len(base) + len(rows) - n
+    if base.index is None or _outgrown(base.index, n, n_dead, clean=clean) or not base.index.holds(vectors):
         return _indexed(base, alive.nonzero()[0], (rows, vectors), plan)
     index = base.index.with_more(vectors) if len(rows) else base.index
     if index.n > _RETUNE * index.tuned_on:

@@ -11,7 +11,7 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32, Bool
 from inkling.core.errors import RequestError
-from inkling.stores._ivf_index import IvfIndex
+from inkling.stores._ivf_index import IvfIndex, give_back
 from inkling.stores._vector_folds import Plan, folded
 from inkling.stores._vector_snapshot import ROOM, Base, Snapshot, best, contains, room
 
@@ -48,7 +48,7 @@ class VectorTable:
         self._folding = Lock()  # of the base: one fold at a time, however long it takes
         self._folder: Thread | None = None
         self._touched: list[I32] | None = None  # rows that changed since a fold began
-        self._beside_at: dict[int, int] = {}  # row -> place beside the base; the writer's own
+        self._place = np.full(ROOM, -1, dtype=np.int32)  # of each row beside the base, -1 nowhere; the writer's own
         none = np.empty(0, dtype=np.int32)
         base = Base.of(np.empty((0, dim), dtype=np.float32), none, None)
         self._now = Snapshot(base, none, *room(dim, ROOM), 0, 0)
@@ -98,12 +98,14 @@ class VectorTable:
         at = now.base.at(rows)
         fresh = at[(at >= 0) & ~contains(now.gone, at)]
         gone = np.sort(np.concatenate([now.gone, fresh])) if len(fresh) else now.gone
-        popped = (self._beside_at.pop(row, -1) for row in rows.tolist()) if self._beside_at else ()
-        places = [place for place in popped if place >= 0]
+        inside = rows[(rows >= 0) & (rows < len(self._place))]
+        places = self._place[inside]
+        places = places[places >= 0]
         own = now.beside_rows
-        if places:
+        if len(places):
             own = own.copy()
             own[places] = -1
+            self._place[inside] = -1
         return Snapshot(now.base, gone, now.beside, own, now.n, now.n_live - len(fresh) - len(places))
 
     def _with(self, now: Snapshot, rows: I32, vectors: F32) -> Snapshot:
@@ -114,7 +116,9 @@ class VectorTable:
             beside, own = room(self.dim, max(2 * len(own), n))
             beside[: now.n], own[: now.n] = now.beside[: now.n], now.beside_rows[: now.n]
         beside[now.n : n], own[now.n : n] = vectors, rows
-        self._beside_at.update(zip(rows.tolist(), range(now.n, n), strict=True))
+        if (most := int(rows.max())) >= len(self._place):
+            self._place = np.pad(self._place, (0, most + 1), constant_values=-1)
+        self._place[rows] = np.arange(now.n, n, dtype=np.int32)
         return Snapshot(now.base, now.gone, beside, own, n, now.n_live + len(rows))
 
     # -- folding --------------------------------------------------------------------------------------------------
@@ -176,6 +180,8 @@ class VectorTable:
             raise
         with self._lock:
             self._publish(base, seen)
+        del base, seen
+        give_back()
 
     def _publish(self, base: Base, seen: Snapshot) -> None:
         """Go on with a new base of all that was ``seen``; called by who holds the lock."""
@@ -185,7 +191,9 @@ class VectorTable:
         later = np.flatnonzero(now.beside_rows[seen.n : now.n] >= 0) + seen.n
         beside, own = room(self.dim, max(2 * len(later), ROOM))
         beside[: len(later)], own[: len(later)] = now.beside[later], now.beside_rows[later]
-        self._beside_at = dict(zip(own[: len(later)].tolist(), range(len(later)), strict=True))
+        earlier = now.beside_rows[: now.n]
+        self._place[earlier[earlier >= 0]] = -1
+        self._place[own[: len(later)]] = np.arange(len(later), dtype=np.int32)
         self._touched = None
         self._now = Snapshot(base, gone, beside, own, len(later), base.n_live - len(gone) + len(later))
 
