@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, overload
 
 import msgspec
 import numpy as np
 
-from inkling.core.errors import RequestError
 from inkling.core.jagged import Jagged
 from inkling.core.recommendation import Recommendation, RecommendedItem
-from inkling.engine import asking, following, speaking
+from inkling.engine import asking, following, paging, speaking
 from inkling.engine.answers import Chain, Given
 from inkling.engine.base import Ask
 from inkling.engine.impressions import ImpressionLog
 from inkling.engine.looking import item_row
 from inkling.engine.pipeline import Trace
-from inkling.engine.profiled import Profiled
+from inkling.engine.questions import question_of
+from inkling.engine.serving import Serving
+from inkling.engine.trying import Trying
+from inkling.experiments.assign import NOBODY, Treatment, logged
 from inkling.privacy.consent import may
 
 
-class Answering(Profiled):
+class Answering(Trying):
     """Answers, and hands each answer over to the log."""
 
     _log_impressions: bool
@@ -45,18 +47,38 @@ class Answering(Profiled):
             VersionError: ``min_version`` was never issued.
         """
         if user_id is None or isinstance(user_id, str):
-            return self._answer([_ask(user_id, ask)])[0]
-        return self._answer([_ask(one, ask) for one in user_id]) if len(user_id) else []
+            return self._paged([question_of(user_id, ask)])[0]
+        return self._paged([question_of(one, ask) for one in user_id]) if len(user_id) else []
 
     def ask(self, question: Ask) -> Recommendation:
         """Return the answer to one whole question."""
-        return self._answer([question])[0]
+        return self._paged([question])[0]
+
+    def _paged(self, questions: list[Ask]) -> list[Recommendation]:
+        """Answer each question's page, and say where the next one begins."""
+        pages = [paging.opened(question) for question in questions]
+        answers = self._answer([page.question for page in pages])
+        return [
+            msgspec.structs.replace(answer, cursor=page.cursor(asked, answer.items, answer.version))
+            for asked, page, answer in zip(questions, pages, answers, strict=True)
+        ]
 
     def _answer(self, questions: list[Ask]) -> list[Recommendation]:
         for question in questions:
             asking.check(question)
+        if (newest := max([question.min_version or 0 for question in questions])) > 0:
+            self._commits.reach(newest)
+        if not self.views.plan.experiments:
+            return self._answered(questions, self._serving, NOBODY)
+        answers: dict[int, Recommendation] = {}
+        for dealt in self._dealt(self._inside(questions)):
+            asked = [questions[place] for place in dealt.places]
+            answers.update(zip(dealt.places, self._answered(asked, dealt.serving, dealt.treatment), strict=True))
+        return [answers[place] for place in range(len(questions))]
+
+    def _answered(self, questions: list[Ask], serving: Serving, treatment: Treatment) -> list[Recommendation]:
+        """Answer by one serving throughout, whatever is swapped meanwhile."""
         trace = Trace(min((ask.budget_ms for ask in questions if ask.budget_ms is not None), default=None))
-        serving = self._serving  # the same one throughout, whatever is swapped meanwhile
         if (newest := max(question.min_version or 0 for question in questions)) > 0:
             serving.commits.reach(newest)
         version = serving.commits.version
@@ -83,6 +105,7 @@ class Answering(Profiled):
                 items=line[: question.k],
                 version=version,
                 bundle=serving.bundle_name,
+                arm=treatment.arm,
                 timings_ms=timings,
                 left_out=(*told.left_out, *trace.left_out),
                 understood=told.understood,
@@ -90,29 +113,20 @@ class Answering(Profiled):
             for question, line in zip(questions, lines, strict=True)
         ]
         for question, answer in zip([talk.question] if talk else inside, answers, strict=True):
-            self._note(question, answer, talk.chain if talk else following.first_chain(question), now_ms)
+            self._note(question, answer, talk.chain if talk else following.first_chain(question), now_ms, treatment)
         return [self._in_better_words(question, answer) for question, answer in zip(questions, answers, strict=True)]
 
-    def _inside(self, questions: list[Ask]) -> list[Ask]:
-        """Return questions with the ids under which people are known inside."""
-        if not self._door.privacy.pseudonyms:
-            return questions
-        known = self._door.user_id
-        return [
-            msgspec.structs.replace(
-                ask, user_id=ask.user_id and known(ask.user_id), session_id=ask.session_id and known(ask.session_id)
-            )
-            for ask in questions
-        ]
-
-    def _note(self, question: Ask, answer: Recommendation, chain: Chain, now_ms: int) -> None:
+    def _note(
+        self, question: Ask, answer: Recommendation, chain: Chain, now_ms: int, treatment: Treatment = NOBODY
+    ) -> None:
         """Keep an answer for whoever follows it up, and hand it over to the log; ids are those known inside."""
         names = {"user_id": question.user_id, "session_id": question.session_id}
         who = {key: value for key, value in names.items() if value}
         self.views.answers.put(answer.id, Given(tuple(answer.item_ids), who, chain))
         if self._log_impressions:
             kept = following.said(chain) if may(who, "store", self.views.consent) else {}
-            self._impressions.add(answer, who=who, asked=self._door.asked(kept), now_ms=now_ms)
+            asked = self._door.asked(kept)
+            self._impressions.add(answer, who=who, asked=asked, now_ms=now_ms, dealt=logged(treatment))
 
     def similar(self, item_id: str, *, k: int = 10) -> Recommendation:
         """Return the items most like one.
@@ -175,14 +189,3 @@ class Answering(Profiled):
             "contributions": dict(found.contributions),
             "features": dict(found.features),
         }
-
-
-def _ask(user_id: str | None, fields: Mapping[str, Any]) -> Ask:
-    if user_id is not None:
-        fields = {**fields, "user_id": user_id}
-    if isinstance(fields.get("history"), list):
-        fields = {**fields, "history": tuple(fields["history"])}
-    try:
-        return msgspec.convert(fields, Ask)
-    except msgspec.ValidationError as error:
-        raise RequestError(f"{error}.") from error

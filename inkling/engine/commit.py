@@ -25,13 +25,44 @@ class Committer:
         self._apply = apply
         self._pending: dict[Version, Changes] = {}
         self._turn = threading.Condition()
+        self._followers: tuple[Callable[[Changes], None], ...] = ()
         self.version: Version = 0
 
-    def replay(self) -> None:
-        """Apply everything that the log holds and the views do not yet reflect."""
+    def attach(self, follow: Callable[[Changes], None], catch_up: Callable[[], object]) -> None:
+        """Hand every further block to ``follow`` too, in the log's order, after ``catch_up`` took what came before."""
         with self._turn:
+            catch_up()
+            self._followers = (*self._followers, follow)
+
+    def detach(self, follow: Callable[[Changes], None]) -> None:
+        """Hand no further block to ``follow``."""
+        with self._turn:
+            self._followers = tuple(one for one in self._followers if one != follow)
+
+    def follow(self, block: Changes) -> None:
+        """Take in a block that another one committed; what is missing before it is read from the log."""
+        with self._turn:
+            if block.version <= self.version:
+                return
+            if block.version - len(block.rows) == self.version:
+                self._pending.pop(self.version, None)
+                self._reflect(block)
+            else:
+                self._from_log()
+            self._drain()
+            self._turn.notify_all()
+
+    def replay(self) -> None:
+        """Apply everything that the log holds by now and the views do not yet reflect.
+
+        It ends where the log ended when it began: who writes without pause must not keep it busy for ever.
+        """
+        with self._turn:
+            until = self.log.version
             for block in self.log.scan(since=self.version):
                 self._reflect(block)
+                if self.version >= until:
+                    break
 
     def _reflect(self, block: Changes) -> None:
         """Apply a block and move on: what a view chokes on is in the log for good and must not stop the rest."""
@@ -40,6 +71,11 @@ class Committer:
         except Exception:
             _LOG.exception("A block of kind %s could not be applied in full; version %d.", block.kind, block.version)
         self.version = block.version
+        for follow in self._followers:
+            try:
+                follow(block)
+            except Exception:
+                _LOG.exception("A follower could not take in a block of kind %s.", block.kind)
 
     def commit(self, changes: Changes) -> Version:
         """Append durably, apply in order, and return the version that reflects the change."""
@@ -61,9 +97,12 @@ class Committer:
 
     def _from_log(self) -> None:
         """Read from the log what another process wrote in between."""
+        until = self.log.version
         for block in self.log.scan(since=self.version):
             self._pending.pop(block.version - len(block.rows), None)
             self._reflect(block)
+            if self.version >= until:
+                break
 
     def reach(self, version: Version) -> None:
         """Catch up to ``version``.

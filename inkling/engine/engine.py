@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
+from inkling.core.errors import ConfigError
 from inkling.core.scenario import Scenario
+from inkling.engine._remote_address import is_remote
+from inkling.engine.arms import Arms
 from inkling.engine.arrivals import Arrivals
 from inkling.engine.bundle import Bundle
 from inkling.engine.clock import ClockName
@@ -39,12 +42,14 @@ class LocalEngine(Fitting):
         self._arrivals = Arrivals()
         self._log_impressions = log_impressions
         self._impressions = ImpressionLog(self._write_impressions)
+        self._arms = Arms(self._read_bundle, self._beside)
         self._start(bundle, scenario or Scenario())
 
     def close(self) -> None:
         """Write what is left of the impressions, stop reading and close the log."""
         self._impressions.close()
         self._serving.keeper.stop()
+        self._arms.stop()
         if self._writer is not None:
             self._writer.stop()
         self._log.close()
@@ -66,10 +71,13 @@ def open_engine(
     durability: Durability = "fsync",
     clock: ClockName = "auto",
 ) -> LocalEngine:
-    """Open an engine over the store at an address.
+    """Open an engine over the store at an address, or the one that a server has.
+
+    A server's engine has the verbs of ``engine.base.Engine``; it is fitted, saved and swapped where it runs.
+    Its key is ``INKLING_KEY``; ``inkling.connect`` is the same with a key, time limits and retries of your own.
 
     Args:
-        url: ``memory://`` or ``file:///a/folder``.
+        url: ``memory://``, ``file:///a/folder``, or ``http://host:port``.
         bundle: A folder that ``save`` or ``inkling fit`` wrote; None starts without a model.
         scenario: What the business wants, where no bundle says it.
         privacy: Pseudonyms, masking, retention at the door.
@@ -80,7 +88,17 @@ def open_engine(
     Raises:
         StoreError: The address cannot be opened.
         BundleError: The bundle is missing or damaged.
+        ConfigError: A server's engine was to get a bundle, a scenario, or privacy rules: it has its own.
     """
+    if is_remote(url):
+        if bundle is not None or scenario is not None or privacy is not None or secret:
+            raise ConfigError(
+                f"{url} is a server, which has its own bundle, scenario and privacy rules.",
+                hint="Give them where the server is started: inkling serve BUNDLE --store URL.",
+            )
+        from inkling.engine.remote import connect
+
+        return cast("LocalEngine", connect(url))
     opened = Bundle.read(Path(bundle)) if bundle is not None else None
     door = PrivacyDoor(privacy, secret=secret)
     log = open_log(url, durability=durability)

@@ -31,10 +31,21 @@ class Fitting(Storing):
     def _start(self, bundle: Bundle | None, scenario: Scenario) -> None:
         """Serve a bundle, or nothing yet, from now on."""
         before: Serving | None = getattr(self, "_serving", None)
-        self._serving = Serving.of(self._log, bundle, scenario, self._clock_kind)
-        self._commits.replay()  # what was written through the one before, while this one was being built
+        fresh = Serving.of(self._log, bundle, scenario, self._clock_kind)
+        self._arms.prepare_if_possible(fresh.views.plan, fresh)
+        fresh.commits.replay()  # most of what was written meanwhile, while nobody has to wait for it
+        if before is not None:  # who is just writing through the one before is heard by this one as well
+            before.commits.attach(fresh.commits.follow, fresh.commits.replay)
+        self._serving = fresh
         if before is not None:
             before.keeper.stop(timeout_s=0.0)
+
+    def _beside(self, bundle: Bundle) -> Serving:
+        """Return what serves a bundle beside the main one."""
+        return Serving.of(self._log, bundle, bundle.scenario, self._clock_kind)
+
+    def _read_bundle(self, name: str) -> Bundle:
+        return Bundle.read(Path(name))
 
     def warm(self) -> Self:
         """Open what the first question would otherwise wait for: the encoder that reads texts, the prepared tables."""

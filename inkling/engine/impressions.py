@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from inkling.core.recommendation import Recommendation
 
-_Waiting: TypeAlias = tuple[Recommendation, dict[str, str], int, dict[str, Any] | None]
+_Waiting: TypeAlias = tuple[Recommendation, dict[str, str], int, dict[str, Any] | None, Mapping[str, Any] | None]
 _LOG = logging.getLogger("inkling")
 _BATCH = 256
 _WAIT_S = 0.05  # so long the writer lets answers gather: each batch costs the same few hundred microseconds
@@ -35,13 +35,27 @@ class ImpressionLog:
         self.n_dropped = 0
 
     def add(
-        self, answer: Recommendation, *, who: dict[str, str], now_ms: int, asked: dict[str, Any] | None = None
+        self,
+        answer: Recommendation,
+        *,
+        who: dict[str, str],
+        now_ms: int,
+        asked: dict[str, Any] | None = None,
+        dealt: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hand over one answer; ``asked`` is what a question that follows it up needs to know."""
+        """Hand over one answer.
+
+        Args:
+            answer: What was answered.
+            who: The person and the session, as far as they are known.
+            now_ms: When.
+            asked: What a question that follows it up needs to know.
+            dealt: How the arm was dealt, for the verdict.
+        """
         if len(self._waiting) >= self._limit:
             self.n_dropped += 1
             return
-        self._waiting.append((answer, who, now_ms, asked))
+        self._waiting.append((answer, who, now_ms, asked, dealt))
         if not self._some.is_set():
             self._some.set()
         if self._thread is None:
@@ -90,7 +104,13 @@ class ImpressionLog:
             self._thread.join(timeout=10)
 
 
-def _row(answer: Recommendation, who: dict[str, str], now_ms: int, asked: dict[str, Any] | None) -> dict[str, Any]:
+def _row(
+    answer: Recommendation,
+    who: dict[str, str],
+    now_ms: int,
+    asked: dict[str, Any] | None,
+    dealt: Mapping[str, Any] | None,
+) -> dict[str, Any]:
     return {
         **who,
         "recommendation_id": answer.id,
@@ -102,4 +122,5 @@ def _row(answer: Recommendation, who: dict[str, str], now_ms: int, asked: dict[s
         "bundle": answer.bundle,
         "arm": answer.arm,
         **({"asked": asked} if asked else {}),
+        **(dealt or {}),
     }

@@ -12,6 +12,7 @@ from inkling.core.dataset import Dataset, Interactions
 from inkling.core.scenario import Scenario
 from inkling.core.vocabulary import Vocabulary
 from inkling.engine.answers import Answers
+from inkling.experiments.plan import Plan, read_plan
 from inkling.privacy.consent import Consent, may
 from inkling.stores.base import Changes
 from inkling.stores.catalog import Catalog
@@ -32,6 +33,7 @@ class LiveViews:
         self.contexts: dict[int, dict[str, str]] = {}
         self.consent = Consent()
         self.answers = Answers()
+        self.plan, self.plan_version = Plan(), 0
         self._taken: I64 = np.zeros(0, dtype=np.int64)  # events by item
         self.newest_ts = 0
         self.n_events = 0
@@ -72,6 +74,7 @@ class LiveViews:
         self.catalog.apply(used)
         self.people.apply(used)
         self.answers.apply(used)
+        self._replan(changes)
         if changes.kind == "events":
             return self._observe(used)
         if changes.kind == "erase":
@@ -85,8 +88,14 @@ class LiveViews:
         self.catalog.apply(used)
         self.people.apply(used)
         self.answers.apply(used)
+        self._replan(changes)
         if changes.kind == "merge":
             self.state.apply(changes)
+
+    def _replan(self, changes: Changes) -> None:
+        """Take in the experiments that run from now on."""
+        if changes.kind == "experiments" and changes.rows:
+            self.plan, self.plan_version = read_plan(changes.rows[-1]), changes.version
 
     def people_rows(self) -> list[dict[str, Any]]:
         """Return the attributes of all people of whom something was said."""

@@ -95,7 +95,7 @@ class Storing(Answering):
             removed = {
                 "state": self.views.state.n_events(row) if row >= 0 else 0,
                 "users": int(self.views.people.get(row) is not None) if row >= 0 else 0,
-                "bundle": self.bundle.erase(who) if self.bundle else 0,
+                "bundle": (self.bundle.erase(who) if self.bundle else 0) + self._arms.erase(who),
             }
             version = self._commits.commit(Changes("erase", ({"user_id": who},)))
             # The erasure's own row told the views; it names the person too, so it goes with the rest.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -71,12 +71,40 @@ def assign(plan: Plan, *, user_id: str | None, session_id: str | None = None) ->
         unit = unit_of(experiment, user_id, session_id)
         if unit and (one := arm_of(experiment, unit)) is not None:
             found.append(one)
-    if not found:
-        return NOBODY
+    return _combined(_one_of_each_layer(plan, found)) if found else NOBODY
+
+
+def _one_of_each_layer(plan: Plan, found: Sequence[Assigned]) -> list[Assigned]:
+    """Leave one experiment of each layer: an override goes over what the hash says of another experiment."""
+    layers = {experiment.name: layer_of(experiment) for experiment in plan.experiments}
+    chosen: dict[str, Assigned] = {}
+    for one in sorted(found, key=lambda each: not each.overridden):
+        chosen.setdefault(layers[one.experiment], one)
+    return [one for one in found if chosen[layers[one.experiment]] is one]
+
+
+def together(pairs: Sequence[tuple[Experiment, Arm]]) -> Treatment:
+    """Return what several arms come to."""
+    return _combined([Assigned(experiment.name, arm, 1.0) for experiment, arm in pairs])
+
+
+def _combined(found: Sequence[Assigned]) -> Treatment:
     settings: dict[str, Any] = {}
     for one in found:
         settings.update(one.arm.settings)
     return Treatment(tuple(found), next((one.arm.bundle for one in found if one.arm.bundle), ""), settings)
+
+
+def logged(treatment: Treatment) -> dict[str, Any] | None:
+    """Return what an impression keeps for the verdict beside the arm; None for who takes part in nothing."""
+    if not treatment.assigned:
+        return None
+    return {"propensity": treatment.propensity, **({"overridden": True} if treatment.overridden else {})}
+
+
+def sealed(unit: str) -> str:
+    """Return what stands for a person or session where their id must not be kept."""
+    return "#" + blake2b(unit.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def unit_of(experiment: Experiment, user_id: str | None, session_id: str | None) -> str:
@@ -85,14 +113,20 @@ def unit_of(experiment: Experiment, user_id: str | None, session_id: str | None)
     return first or second or ""
 
 
+def _override(experiment: Experiment, unit: str) -> str | None:
+    if not experiment.overrides:
+        return None
+    return experiment.overrides.get(unit, experiment.overrides.get(sealed(unit)))
+
+
 def arm_of(experiment: Experiment, unit: str) -> Assigned | None:
     """Return a unit's arm; None where it takes no part.
 
     Two hashes: one says whether the unit takes part, the other which arm it sees, so that a share that grows moves
     nobody who is in.
     """
-    if unit in experiment.overrides:
-        name = experiment.overrides[unit]
+    name = _override(experiment, unit)
+    if name is not None:
         return Assigned(experiment.name, experiment.arm(name), 1.0, overridden=True) if name else None
     begin = experiment.begin
     if not begin <= position(layer_of(experiment), unit) < begin + experiment.share:

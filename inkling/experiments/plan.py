@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from inkling.core.config import Config, parse, read_toml, to_dict
+from inkling.core.config import Config, parse, read_toml
 from inkling.core.errors import ConfigError, nearest
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -91,7 +91,8 @@ def read_plan(given: str | Path | Mapping[str, Any] | Plan) -> Plan:
 
 def plan_row(plan: Plan) -> dict[str, Any]:
     """Return a plan as plain data for the log."""
-    return to_dict(plan)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(plan))
+    return plain
 
 
 def check(plan: Plan) -> None:

@@ -9,7 +9,17 @@ import msgspec
 
 Version: TypeAlias = int
 Kind = Literal[
-    "events", "items", "users", "delete_items", "patch_items", "patch_users", "merge", "impressions", "erase", "bundle"
+    "events",
+    "items",
+    "users",
+    "delete_items",
+    "patch_items",
+    "patch_users",
+    "merge",
+    "impressions",
+    "erase",
+    "bundle",
+    "experiments",
 ]
 
 

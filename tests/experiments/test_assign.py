@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inkling.experiments.assign import NOBODY, assign, position
 from inkling.experiments.plan import read_plan
 
-N = 4000
+N = 2000
 PEOPLE = [f"u{n}" for n in range(N)]
 
 
