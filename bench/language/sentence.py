@@ -1,10 +1,11 @@
 # ruff: noqa: E402 - the number of threads must be set before numpy is imported
 """What a model finds for a person known by one sentence alone: ``python -m bench language sentence``.
 
-Films (movielens-small). The sentence is written from the profile of a person's training events; their history is then
-hidden from every model, and the held-out events are to be found among all films that the person has not seen. The split
-is ``loo`` by default, which has some 670 people with one target each; ``--split time`` pools five cuts with some 20
-people each. Settings of all, ``popular`` too, are chosen on the validation part.
+Films (movielens-small). The sentence is written from the profile of a person's training events; the held-out events are
+to be found among all films that the person has not seen. People are asked in four parts, and what answers a part was
+fitted without the events of its people: nothing of them is known but the sentence. The split is ``loo`` by default,
+which has some 670 people with one target each; ``--split time`` pools five cuts with some 20 people each. Settings of
+all, ``popular`` too, are chosen on the validation part.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from bench._kept import OUT, keep, one_thread
 one_thread()
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,16 @@ from rich.console import Console
 from rich.table import Table
 
 from inkling import datasets, scenarios
-from inkling.core.arrays import F64, I32
+from inkling.core.arrays import F64, I32, I64
 from inkling.core.candidates import Candidates
 from inkling.core.config import parse
 from inkling.core.query import History, Query
 from inkling.core.run import Run
+from inkling.engine.sentences import ABOUT, Sentences
 from inkling.engine.texts import TextReader
 from inkling.evaluation.folder import prepare
 from inkling.language.profiles import person_profiles, person_sentence
-from inkling.protocol.fold import Fold, sampled
+from inkling.protocol.fold import Fold, Group, sampled, take_lists
 from inkling.protocol.intervals import compare
 from inkling.protocol.measure import measure
 from inkling.protocol.spec import ProtocolSpec, resolve
@@ -42,6 +45,7 @@ from inkling.retrieval.aligned import Aligned, AlignedConfig
 from inkling.retrieval.semantic import Semantic, SemanticConfig
 
 DATA, METRIC, ENCODER = "movielens-small", "ndcg@10", "auto"
+PARTS = 4
 CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)
 _EASE = {"l2": 300.0, "max_items": 2500}
 GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
@@ -53,13 +57,33 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
         {"warm": "ease", "settings": _EASE, "text_popularity": 3.0},
         {"warm": "ease", "settings": _EASE, "text_popularity": 10.0},
     ),
+    "engine": ({"l2": 300.0, "max_items": 2500},),
 }
+
+
+class Engine:
+    """How the engine answers such people: by ``engine/sentences``, with ``ease`` for the titles that are named."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._near = build("ease", settings)
+
+    def fit(self, data: Any, run: Run) -> Any:
+        """Learn from everybody's sentences and events."""
+        self._near.fit(data, run)
+        self._made = Sentences.fit(data, TextReader(ENCODER).ask, run)
+        return self
+
+    def retrieve(self, query: Query, k: int) -> Candidates:
+        """Return the first k of each person."""
+        told = replace(query, text_vectors={ABOUT: query.text_vectors[ENCODER]})
+        return self._made.instead(told, Candidates.empty(len(query)), k=k, near=self._near.scores).top(k)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.language.sentence", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seeds", default="0,1,2", help="by comma")
     parser.add_argument("--split", default="loo", help="loo, or time with five cuts (loo)")
+    parser.add_argument("--models", default=",".join(GRIDS), help="by comma (all); popular is always among them")
     parser.add_argument("--language", default="en", help="of the sentences: en or zh")
     parser.add_argument("--data", type=Path, help="folder of the public data sets; default: INKLING_DATA")
     parser.add_argument("--quick", action="store_true", help="30 people, nothing is chosen: no number of it counts")
@@ -67,12 +91,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results are kept ({OUT})")
     options = parser.parse_args(argv)
     console = Console(width=120)
+    asked_for = {"popular", *options.models.split(",")}
+    grids = {name: grid for name, grid in GRIDS.items() if name in asked_for}
     folds = list(laid_out(options))
-    named = chosen(folds[-1], options, console)
+    named = chosen(folds[-1], grids, options, console)
     if options.validate:
         return 0
     results: dict[str, Any] = {"split": options.split, "settings": named, "people": sum(map(len, folds))}
-    values: dict[str, list[F64]] = {name: [] for name in GRIDS}
+    values: dict[str, list[F64]] = {name: [] for name in grids}
     for seed in (int(word) for word in options.seeds.split(",")):
         for name, settings in named.items():
             found = [asked(fold, name, settings, options, Run(seed=seed)) for fold in folds]
@@ -99,14 +125,16 @@ def laid_out(options: argparse.Namespace) -> Iterator[Fold]:
         yield sampled(known, 30 if options.quick else 5000, np.random.default_rng(0))
 
 
-def chosen(fold: Fold, options: argparse.Namespace, console: Console) -> dict[str, dict[str, Any]]:
+def chosen(
+    fold: Fold, grids: Mapping[str, Sequence[dict[str, Any]]], options: argparse.Namespace, console: Console
+) -> dict[str, dict[str, Any]]:
     """Return the settings of each model that do best on the validation part."""
     validation = fold.validation
     if options.quick or validation is None:
-        return {name: grid[0] for name, grid in GRIDS.items()}
+        return {name: grid[0] for name, grid in grids.items()}
     validation = sampled(validation, 600, np.random.default_rng(0))
     out = {}
-    for name, grid in GRIDS.items():
+    for name, grid in grids.items():
         values = [float(asked(validation, name, one, options, Run())[0].mean()) for one in grid]
         out[name] = grid[int(np.argmax(values))]
         for one, value in zip(grid, values, strict=True):
@@ -118,24 +146,41 @@ def asked(
     fold: Fold, name: str, settings: dict[str, Any], options: argparse.Namespace, run: Run
 ) -> tuple[F64, list[str]]:
     """Return each person's NDCG@10, and the sentences that they were known by."""
-    profiles = person_profiles(fold.train, fold.user_rows)
-    sentences = [person_sentence(one, options.language) for one in profiles]
-    vectors = TextReader(ENCODER).encode(sentences)
+    sentences = told(fold, options.language)
+    vectors = TextReader(ENCODER).ask(sentences)
     place = np.full(fold.train.n_users, -1, np.int64)
     place[fold.user_rows] = np.arange(len(fold))
-    model = make(name, settings).fit(fold.train, run)
+    values = np.zeros(len(fold))
+    for own in parts(fold):
+        train = fold.train
+        events = train.interactions.select(~np.isin(train.interactions.user_rows, fold.user_rows[own]))
+        model = make(name, settings).fit(replace(train, interactions=events), run)
 
-    def recommend(query: Query, k: int) -> Candidates:
-        found: Candidates = model.retrieve(hidden(query, vectors[place[query.user_rows]]), k)
-        return found
+        def recommend(query: Query, k: int, model: Any = model) -> Candidates:
+            rows = place[query.user_rows]
+            said = replace(hidden(query, vectors[rows]), texts=tuple(sentences[row] for row in rows.tolist()))
+            found: Candidates = model.retrieve(said, k)
+            return found
 
-    everyone = replace(fold, groups={"all": _everybody(fold)})
-    return measure(everyone, recommend, (METRIC,)).groups["all"].values[METRIC], sentences
+        part = replace(fold, user_rows=fold.user_rows[own], targets=take_lists(fold.targets, own), now=fold.now[own])
+        part = replace(part, groups={"all": _everybody(part)})
+        values[own] = measure(part, recommend, (METRIC,)).groups["all"].values[METRIC]
+    return values, sentences
 
 
-def _everybody(fold: Fold) -> Any:
-    from inkling.protocol.fold import Group
+def parts(fold: Fold) -> list[I64]:
+    """Return the positions of people in four parts."""
+    people = np.arange(len(fold))
+    return [people[people % PARTS == part] for part in range(PARTS)]
 
+
+@cache
+def told(fold: Fold, language: str) -> list[str]:
+    """Return what each person of a fold would say of themselves."""
+    return [person_sentence(one, language) for one in person_profiles(fold.train, fold.user_rows)]
+
+
+def _everybody(fold: Fold) -> Group:
     return Group(np.arange(len(fold)), fold.targets)
 
 
@@ -147,6 +192,8 @@ def hidden(query: Query, vectors: Any) -> Query:
 
 def make(name: str, settings: dict[str, Any]) -> Any:
     """Return a model that is not fitted."""
+    if name == "engine":
+        return Engine(settings)
     if name == "semantic":
         return Semantic(parse(SemanticConfig, settings), encoder=TextReader(ENCODER))
     if name == "aligned":
