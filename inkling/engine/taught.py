@@ -29,7 +29,7 @@ _PEOPLE = 400
 _LEAST_GAIN = 0.005
 """Share of the teacher's gain below which the network does without a column."""
 _SHOWN = 50
-"""Places of the teacher's list that the network learns to tell apart; what is below is one."""
+"""Places of the teacher's list, at most half of it, that the network learns to tell apart; what is below is one."""
 
 
 def with_order(bundle: Bundle, kind: str, teacher: Bundle, run: Run) -> Bundle:
@@ -119,10 +119,10 @@ def _strongest(pipeline: Default, items: Candidates) -> tuple[str, ...]:
 def _lessons(asked: Query, items: Candidates, wanted: F32) -> RankingSet:
     """Return lists labelled by the odds of the teacher: the first places by their share, the others 0."""
     odds = (wanted / np.maximum(1 - wanted, 1e-6)).astype(np.float64)
-    place = np.empty(len(odds), dtype=np.int64)
+    labels = np.zeros(len(odds))
     for begin, end in zip(items.offsets[:-1].tolist(), items.offsets[1:].tolist(), strict=True):
-        place[begin:end][np.argsort(-odds[begin:end], kind="stable")] = np.arange(end - begin)
-    labels = np.where(place < _SHOWN, odds, 0)
+        first = begin + np.argsort(-odds[begin:end], kind="stable")[: min(_SHOWN, (end - begin) // 2)]
+        labels[first] = odds[first]
     return RankingSet(asked, items, labels.astype(np.float32))
 
 
