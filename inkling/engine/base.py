@@ -94,6 +94,8 @@ class Asked(msgspec.Struct, frozen=True):
     options: tuple[AskedOption, ...]
     none: str
     """How the answer -1 is put."""
+    source: str = "rules"
+    """``model`` where a generative model put it into words."""
 
 
 class Onboarded(msgspec.Struct, frozen=True):

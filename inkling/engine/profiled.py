@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from inkling.core.errors import RequestError
 from inkling.core.recommendation import Recommendation
-from inkling.engine.base import Ask
+from inkling.engine.base import Ask, Onboarded
 from inkling.engine.looking import Looking, item_row
 from inkling.engine.reasons import LANGUAGES
 from inkling.engine.wire import check_rows
@@ -97,6 +99,17 @@ class Profiled(Looking):
         return self._serving.commits.commit(
             Changes("patch_items", check_rows([{**written, "item_id": item_id}], "item_id"))
         )
+
+    def onboarding(self, answers: Sequence[int] = (), *, language: str = "en") -> Onboarded:
+        """Return what to ask a new person, in the words of a generative model where it wrote them before."""
+        found = super().onboarding(answers, language=language)
+        if self._writer is None or found.question is None:
+            return found
+        views = self.views
+        asked = self._writer.question(
+            found.question, lambda item_id: views.title_of(views.item_ids.row_of(item_id)), language
+        )
+        return msgspec.structs.replace(found, question=asked)
 
     def _forget_profile(self, who: str) -> int:
         """Forget what was written of a person; return how many answers of a model went."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -17,7 +17,8 @@ from inkling.core.errors import ConfigError, RequestError
 from inkling.core.tables import Items
 from inkling.core.vocabulary import Vocabulary
 from inkling.engine.learning import KEPT, items_table, people_table
-from inkling.language.aspects import AspectTable, LexiconReader, cares_of_people, read_aspects, strongest
+from inkling.engine.written import WrittenAspects
+from inkling.language.aspects import AspectReader, AspectTable, LexiconReader, cares_of_people, read_aspects, strongest
 from inkling.language.profiles import ItemProfile, Line, Notes, PersonProfile, Profiler, edited, profile_text, rebuilt
 from inkling.stores.base import ChangeLog
 
@@ -34,6 +35,8 @@ class _Snapshot:
     profiler: Profiler
     version: int
     until: float
+    n_written: int = 0
+    sources: Mapping[str, set[str]] = field(default_factory=dict)  # aspect -> who named it
 
 
 class Profiles:
@@ -59,10 +62,22 @@ class Profiles:
         return self._shown(_as_kept(built, known), language)
 
     def _shown(self, profile: ItemProfile | PersonProfile, language: str) -> dict[str, Any]:
-        out: dict[str, Any] = {**msgspec.to_builtins(profile), "text": profile_text(profile, language)}
+        plain = msgspec.json.decode(msgspec.json.encode(profile))  # lists, as over HTTP
+        out: dict[str, Any] = {**plain, "text": profile_text(profile, language)}
         if self._writer is not None:
             out["written"] = self._writer.notes(profile, language)
+            out["aspects_by"] = self._sources(profile)
         return out
+
+    def _sources(self, profile: ItemProfile | PersonProfile) -> dict[str, list[str]]:
+        """Return who named the aspects of a profile: rules, a generative model, or a person who changed it."""
+        known = self._kept[1].sources if self._kept is not None else {}
+        lists = ("good_at", "bad_at") if isinstance(profile, ItemProfile) else ("cares_about",)
+        return {
+            aspect: ["edited"] if name in profile.edited else sorted(known.get(aspect, ()))
+            for name in lists
+            for aspect in getattr(profile, name)
+        }
 
     def _profiler(self, views: LiveViews, version: int, *, n_items: int = 0, n_users: int = 0) -> Profiler:
         """Return what writes profiles of a moment ago, in which there are at least so many items and people."""
@@ -71,12 +86,18 @@ class Profiles:
             if self._kept is not None and self._kept[0] is views:
                 kept, data = self._kept[1], self._kept[1].profiler.data
                 knows = data.n_items >= n_items and data.n_users >= n_users
-                if knows and (kept.version == version or now < kept.until):
+                same = kept.version == version and kept.n_written == self._n_written()
+                if knows and (same or now < kept.until):
                     return kept.profiler
-            made = profiler(snapshot(views, self._log), _queries(self._log))
+            data, n_written = snapshot(views, self._log), self._n_written()
+            reader = WrittenAspects.of(self._writer, data) if self._writer is not None else None
+            made = profiler(data, _queries(self._log), reader)
             until = time.monotonic() + _PATIENCE * (time.monotonic() - now)
-            self._kept = (views, _Snapshot(made, version, until))
+            self._kept = (views, _Snapshot(made, version, until, n_written, reader.sources if reader else {}))
             return made
+
+    def _n_written(self) -> int:
+        return self._writer.generator.status().written if self._writer is not None else 0
 
     def forget(self) -> None:
         """Drop the snapshot, as when somebody is erased."""
@@ -84,9 +105,9 @@ class Profiles:
             self._kept = None
 
 
-def profiler(data: Dataset, asked: Sequence[Line] = ()) -> Profiler:
-    """Return what writes profiles of ``data``, with the aspects that its reviews speak of."""
-    said = read_aspects(data, LexiconReader(), at_least=1)
+def profiler(data: Dataset, asked: Sequence[Line] = (), reader: AspectReader | None = None) -> Profiler:
+    """Return what writes profiles of ``data``, with the aspects that its reviews speak of, as ``reader`` finds them."""
+    said = read_aspects(data, reader or LexiconReader(), at_least=1)
     table = AspectTable.of(said, data.n_items)
     cares = cares_of_people(said, data.n_users)
     return Profiler(

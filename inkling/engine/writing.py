@@ -6,11 +6,13 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from inkling.core.recommendation import Recommendation
+from inkling.engine.base import Asked
 from inkling.language.generate import Generator
 from inkling.language.profiles import ItemProfile, PersonProfile
 
@@ -54,6 +56,25 @@ class Writer:
             text = found["reasons"][0]["text"] if found else line.reason.text
             lines.append(msgspec.structs.replace(line, reason=msgspec.structs.replace(line.reason, text=text)))
         return msgspec.structs.replace(answer, items=tuple(lines))
+
+    def aspects(self, review: str, language: str, *, owner: str) -> list[dict[str, Any]]:
+        """Return a model's aspects of a review (``term``, ``sentiment``); nothing where it wrote none yet."""
+        if self._tasks.qsize() * 2 > self._tasks.maxsize:  # the other half is for what somebody looks at
+            done, words = self.generator.known("aspects", {"review": review}, language)
+            return list(msgspec.to_builtins(words)["aspects"]) if done and words is not None else []
+        ask = partial(self.generator.aspects, review, language, owner=owner)
+        found = self._found("aspects", {"review": review}, language, ask)
+        return found["aspects"] if found else []
+
+    def question(self, asked: Asked, title_of: Callable[[str], str], language: str) -> Asked:
+        """Return a question to somebody new in a model's words, where it wrote them and they fit the options."""
+        items = [
+            {"item_id": item_id, "title": title_of(item_id), "group": place}
+            for place, option in enumerate(asked.options)
+            for item_id in option.item_ids
+        ]
+        found = self._found("questions", {"items": items}, language, _bound(self.generator.questions, items, language))
+        return _worded(asked, found["questions"] if found else [])
 
     def _found(
         self, task: Any, facts: dict[str, Any], language: str, write: Callable[[], object]
@@ -113,6 +134,18 @@ class Writer:
         thread.join(timeout_s)
         if not thread.is_alive():
             self.generator.close()
+
+
+def _worded(asked: Asked, questions: list[dict[str, Any]]) -> Asked:
+    """Return a question in the words of the first that has one choice for each option; as it is without one."""
+    place = {item_id: at for at, option in enumerate(asked.options) for item_id in option.item_ids}
+    for one in questions:
+        options = [{place[item_id] for item_id in choice["item_ids"]} for choice in one["choices"]]
+        if sorted(map(tuple, options)) == [(at,) for at in range(len(asked.options))]:
+            labels = {at: choice["label"] for (at,), choice in zip(options, one["choices"], strict=True)}
+            told = [msgspec.structs.replace(option, label=labels[at]) for at, option in enumerate(asked.options)]
+            return msgspec.structs.replace(asked, text=one["question"], options=tuple(told), source="model")
+    return asked
 
 
 def _facts_of(profile: ItemProfile | PersonProfile) -> tuple[str, ...]:

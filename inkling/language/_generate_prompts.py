@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 """Grows whenever the words below change what a model is asked; kept answers of an older one are not used."""
 
 _RULES = (
@@ -24,7 +24,9 @@ _TASKS = {
     "aspects": "List the aspects that the review speaks of, in its own words: "
     '{"aspects": [{"term": words of the review, "sentiment": "positive", "negative" or "neutral"}]}.',
     "questions": "Write two or three short questions whose answers tell most about a new person's taste among the "
-    'items: {"questions": [{"question": text, "choices": [{"label": text, "item_ids": [ids from the data]}]}]}.',
+    'items: {"questions": [{"question": text, "choices": [{"label": text, "item_ids": [ids from the data]}]}]}. Where '
+    'the items have a "group", write one question with one choice for each group: all items of the group, and a label '
+    "that says in a few words what they share.",
     "reasons": "Write for each item one short sentence on why it is shown, from its numbered facts alone: "
     '{"reasons": [{"item_id": id, "text": sentence, "facts": [numbers of the facts used, from 0]}]}.',
 }

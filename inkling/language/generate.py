@@ -124,9 +124,12 @@ class Generator:
         found: PersonNotes | None = self._written("person", facts, language, owner)
         return found
 
-    def aspects(self, review: str, language: str = "en") -> Aspects | None:
-        """Return the aspects of a review with their sentiment, or None; each is in the review's own words."""
-        found: Aspects | None = self._written("aspects", {"review": review}, language)
+    def aspects(self, review: str, language: str = "en", *, owner: str = "") -> Aspects | None:
+        """Return the aspects of a review with their sentiment, or None; each is in the review's own words.
+
+        ``forget_person`` drops them by ``owner``, who wrote it; the name is not sent.
+        """
+        found: Aspects | None = self._written("aspects", {"review": review}, language, owner)
         return found
 
     def questions(self, items: Sequence[Mapping[str, Any]], language: str = "en") -> Questions | None:

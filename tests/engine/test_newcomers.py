@@ -1,7 +1,11 @@
+import json
+
 import pytest
 
 import inkling
 from inkling.core.errors import RequestError
+from inkling.language._generate_speaker import Said
+from inkling.language.generate import Generator
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,37 @@ def test_deleted_items_are_not_shown(saved):
 def test_without_a_bundle_there_are_no_questions():
     with inkling.open() as engine, pytest.raises(RequestError, match="nothing was learned yet"):
         engine.onboarding()
+
+
+class Wording:
+    """A model that puts each group into words, or mixes them up."""
+
+    name = "fake#1"
+
+    def __init__(self, mix):
+        self.mix = mix
+
+    def say(self, messages, *, most_tokens):
+        content = messages[1]["content"]
+        items = json.loads(content[content.index("{") : content.rindex("}") + 1])["items"]
+        groups = [[one["item_id"] for one in items if one["group"] == n] for n in range(items[-1]["group"] + 1)]
+        if self.mix:
+            groups[0], groups[1] = groups[0] + groups[1][:1], groups[1][1:] or groups[1]
+        choices = [{"label": f"Kind {ids[0].split('-')[0]}", "item_ids": ids} for ids in groups]
+        return Said(json.dumps({"questions": [{"question": "Cats or cars?", "choices": choices}]}), 10)
+
+
+@pytest.mark.parametrize("mix", [False, True])
+def test_a_generative_model_puts_questions_into_words_where_they_fit(saved, mix):
+    with inkling.open("memory://", bundle=saved).write_with(Generator(Wording(mix))) as opened:
+        rules = opened.onboarding().question
+        assert rules.source == "rules"
+        assert opened._writer.wait(10)
+        asked = opened.onboarding().question
+        assert [option.item_ids for option in asked.options] == [option.item_ids for option in rules.options]
+        if mix:
+            assert asked == rules
+        else:
+            assert (asked.text, asked.source) == ("Cats or cars?", "model")
+            assert {option.label for option in asked.options} <= {"Kind cat", "Kind car"}
+        assert opened.onboarding([0]).history == asked.options[0].item_ids
