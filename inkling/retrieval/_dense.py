@@ -31,11 +31,15 @@ def retrieve(model: DenseScorer, query: Query, k: int, *, fill: bool = False) ->
     """Return each person's best k items under the query's ``allowed``, ``candidates`` and ``exclude``.
 
     Args:
-        model: Scores the whole catalogue; 0 is no signal.
+        model: Scores the whole catalogue; 0 is no signal. Where it has a method ``nearest``, that is asked first for
+            lists of (rows, scores); it returns None where all must be scanned.
         query: B people.
         k: At most so many for each person; 0 or less gives none.
         fill: Items without a signal may be answered too, after all others.
     """
+    quick = getattr(model, "nearest", None)
+    if quick is not None and not fill and (near := quick(query, k)) is not None:
+        return gather(near, source=model.name)
     parts = [
         best_row(row, query, person, k, fill=fill)
         for block in _blocks(query)

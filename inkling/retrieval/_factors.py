@@ -6,7 +6,7 @@ No vector of a person is kept: each is folded in when it is asked for, so that w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from inkling.core.query import Query
 from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather
 from inkling.retrieval._matrix import Signal
+from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval._taste import Taste, TasteConfig, grounds, tastes
 from inkling.retrieval.base import Because
 
@@ -81,6 +82,7 @@ class Served:
         config: How a history is read.
         signal: How several events with one item become one amount.
         day: Length of a day in units of the timestamps.
+        index: Of the items' vectors, where they are many.
     """
 
     factors: Factors
@@ -89,6 +91,7 @@ class Served:
     config: TasteConfig
     signal: Signal
     day: float
+    index: NearestItems = field(default_factory=NearestItems)
 
     def people(self, query: Query) -> F32:
         """Return the vectors (B, d) of the people asked about."""
@@ -100,6 +103,13 @@ class Served:
     def scores(self, query: Query) -> F32:
         """Return (B, query.n_items)."""
         return self.factors.scores(self.people(query), query.n_items)
+
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return each person's best k by the index; None where all must be scanned."""
+        if query.n_items < self.index.index_from or query.candidates is not None:
+            return None
+        found = self.index.top(self.factors.vectors, self.people(query), query, k)
+        return None if found is None else [(rows[scores != 0], scores[scores != 0]) for rows, scores in found]
 
     def why(self, query: Query, item_row: int) -> tuple[Because, ...]:
         """Return what each item of one person's history adds to the score or takes from it, and what everyone's is."""

@@ -23,6 +23,7 @@ from inkling.kernels.similarity import normalize_rows
 from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather, retrieve
 from inkling.retrieval._matrix import signals
+from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval._sequence_config import SequenceConfig
 from inkling.training.extra import need_torch
 
@@ -32,6 +33,7 @@ _FLOOR = np.float32(-80.0)
 _MS = 1000
 _TEXT_SHARE = 0.7  # as in training/nets/table.py, which needs torch; a test holds them together
 WEIGHTS = "weights."
+_NOBODY = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
 
 
 class SequenceModel(ABC):
@@ -83,6 +85,7 @@ class SequenceModel(ABC):
         self._mean = np.array(state.get("mean", np.empty(0)), dtype=np.float32)  # (t,) of the texts' vectors
         self._timed = bool(state["timed"][0]) if "timed" in state else False
         self._items = self._compared(np.arange(len(self._ids)))
+        self._index = NearestItems()
         self.__dict__.pop("_session", None)
 
     def _compared(self, rows: I64 | I32) -> F32:
@@ -169,6 +172,7 @@ class SequenceModel(ABC):
         self._said[item_rows] = _TEXT_SHARE * normalize_rows(told)
         self._items[item_rows] = self._compared(item_rows)
         self._known[item_rows] = self._items[item_rows].any(axis=1)
+        self._index.put(item_rows, self._items[item_rows])
 
     @cached_property
     def _session(self) -> Any:
@@ -223,6 +227,37 @@ class SequenceModel(ABC):
         known[:, absent] = 0.0
         out[~says] = 0.0
         return out
+
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, d); zeros where nothing is known of one."""
+        return self._items
+
+    def place(self, query: Query) -> F32:
+        """Return people's vectors (B, d): the larger the product with an item's, the better; zeros: nothing known."""
+        return self.people(query)[0]
+
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return the same as ``retrieve`` by an index, where there are many items; None where there are not."""
+        if query.n_items < self._index.index_from or query.candidates is not None:
+            return None
+        vectors, says = self.people(query)
+        found = self._index.top(self._items, vectors, query, k)
+        if found is None:
+            return None
+        # The favourite has 1, also where it may not be answered.
+        free = query.allowed is None and query.exclude is None
+        most = None if free else self._index.best(self._items, vectors)
+        return [
+            self._likely(rows, logits, None if most is None else float(most[at])) if says[at] else _NOBODY
+            for at, (rows, logits) in enumerate(found)
+        ]
+
+    def _likely(self, rows: I32, logits: F32, most: float | None) -> tuple[I32, F32]:
+        known = self._known[rows]
+        rows, logits = (rows, logits) if known.all() else (rows[known], logits[known])
+        best = logits.max(initial=-np.inf) if most is None else np.float32(most)
+        return rows, np.exp(np.clip(logits - best, _FLOOR, 0, dtype=np.float32))
 
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that are likeliest to come next."""

@@ -135,6 +135,19 @@ class Als:
         """Return (B, n_items): the preference that each person's history predicts."""
         return self._served.scores(query)
 
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, d); zeros where nothing is known of one."""
+        return self._served.factors.vectors
+
+    def place(self, query: Query) -> F32:
+        """Return people's vectors (B, d): the larger the product with an item's, the better; zeros: nothing known."""
+        return self._served.people(query)
+
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return the same as ``retrieve`` by an index, where there are many items; None where there are not."""
+        return self._served.nearest(query, k)
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that each person's history predicts most."""
         return retrieve(self, query, k)

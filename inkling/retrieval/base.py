@@ -48,6 +48,18 @@ class Similar(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """A retriever to whom people and items are vectors, (B, d) and (n, d): the larger their product, the better.
+
+    Zeros are what nothing is known of. Who holds an index of ``vectors`` needs nothing else to answer.
+    """
+
+    @property
+    def vectors(self) -> F32: ...
+    def place(self, query: Query) -> F32: ...
+
+
+@runtime_checkable
 class Updatable(Protocol):
     """A model that learns from new events without another fit, cheaply enough for every event."""
 

@@ -169,6 +169,10 @@ class Lightgcn:
     def _tastes(self, query: Query) -> Any:
         return tastes(query, len(self._near), self.config, self._served.day)
 
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return the same as ``retrieve`` by an index, where there are many items and vectors say all."""
+        return None if self._near.items.shape[1] else self._served.nearest(query, k)
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items that each person's history reaches most."""
         return retrieve(self, query, k)

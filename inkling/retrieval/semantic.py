@@ -17,8 +17,11 @@ from inkling.kernels.quantize import dequantize_int8, quantize_int8
 from inkling.kernels.similarity import normalize_rows
 from inkling.kernels.topk import topk
 from inkling.retrieval._dense import gather, retrieve
+from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval._taste import AtLeastZero, Count, Taste, TasteConfig, day_length, grounds, tastes
 from inkling.retrieval.base import Because
+
+_NOTHING = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
 
 
 class SemanticConfig(TasteConfig, frozen=True, kw_only=True):
@@ -54,6 +57,7 @@ class Semantic:
         self.config = config or SemanticConfig()
         self._encoder = encoder
         self._vectors = np.zeros((0, 0), dtype=np.float32)  # (n, dim) length one, or zero
+        self._index = NearestItems()
         self._axes = np.zeros((0, 0), dtype=np.float32)  # (encoded dim, dim) where vectors are cut down
         self._day = np.inf
 
@@ -64,6 +68,7 @@ class Semantic:
         place = {text: row for row, text in enumerate(distinct)}
         self._day = day_length(data)
         self._vectors = np.zeros((0, 0), dtype=np.float32)
+        self._index = NearestItems(self._index.index_from)
         self._axes = np.zeros((0, 0), dtype=np.float32)
         if distinct:
             read = self._read(distinct, run)
@@ -108,6 +113,7 @@ class Semantic:
             grown[: len(self._vectors)] = self._vectors.reshape(-1, vectors.shape[1])
             self._vectors = grown
         self._vectors[item_rows] = self._rounded(normalize_rows(vectors.astype(np.float32)))
+        self._index.put(item_rows, self._vectors[item_rows])
 
     def _cut(self, vectors: F32) -> F32:
         return vectors @ self._axes if self._axes.size else vectors
@@ -145,19 +151,36 @@ class Semantic:
         if not self._vectors.size:
             return out
         width = min(len(self._vectors), query.n_items)
-        for row, (_, chosen, said) in zip(out, self._people(query), strict=True):
-            profile = _unit(_unit(chosen) + np.float32(self.config.text_weight) * _unit(said))
+        for row, profile in zip(out, self._profiles(query), strict=True):
             if profile.any():
                 row[:width] = self._near(profile)[:width]
         return out
 
-    def _near(self, profile: F32) -> F32:
-        cosines = self._vectors @ profile
+    def _profiles(self, query: Query) -> Iterator[F32]:
+        """Yield what each person is compared by (dim,): of length one, or zero where nothing is known."""
+        for _, chosen, said in self._people(query):
+            yield _unit(_unit(chosen) + np.float32(self.config.text_weight) * _unit(said))
+
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return the same as ``retrieve`` by an index, where there are many items; None where there are not."""
+        if query.n_items < self._index.index_from or query.candidates is not None:
+            return None
+        people = np.array(list(self._profiles(query)), dtype=np.float32)
+        found = self._index.top(self._vectors, people, query, k)
+        if found is None:
+            return None
+        heard = people.any(axis=1)
+        return [(rows, self._nearness(cosines)) if heard[at] else _NOTHING for at, (rows, cosines) in enumerate(found)]
+
+    def _nearness(self, cosines: F32) -> F32:
         if self.config.measure == "cosine":
             return np.asarray(cosines, dtype=np.float32)
         # Rounded vectors are not quite of length one, hence the bound at 0.
-        near = 1.0 / (1.0 + np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0)))
-        return np.where(self._vectors.any(axis=1), near, 0).astype(np.float32)
+        return np.asarray(1.0 / (1.0 + np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0))), dtype=np.float32)
+
+    def _near(self, profile: F32) -> F32:
+        near = self._nearness(self._vectors @ profile)
+        return near if self.config.measure == "cosine" else np.where(self._vectors.any(axis=1), near, np.float32(0))
 
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k nearest items."""
@@ -200,6 +223,7 @@ class Semantic:
         """Take over what :meth:`state` returned."""
         vectors = state["vectors"]
         self._vectors = dequantize_int8(vectors, state["scales"]) if "scales" in state else vectors.astype(np.float32)
+        self._index = NearestItems(self._index.index_from)
         self._axes, self._day = np.array(state["axes"], dtype=np.float32), float(state["day"][0])
         return self
 

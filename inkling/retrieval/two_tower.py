@@ -21,6 +21,7 @@ from inkling.retrieval._attributes import hashed
 from inkling.retrieval._dense import retrieve
 from inkling.retrieval._factors import Factors
 from inkling.retrieval._matrix import signals
+from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval._taste import AtLeastZero, Positive, Share
 from inkling.retrieval._windows import Windows, latest
 from inkling.training.extra import need_torch
@@ -144,6 +145,7 @@ class TwoTower:
         rows = np.arange(len(trained), dtype=np.int32)
         parts = [self._tower(rows[begin : begin + _BLOCK]) for begin in range(0, len(rows), _BLOCK)]
         self._vectors: F32 = np.concatenate([np.zeros((0, self.config.dim), dtype=np.float32), *parts])
+        self._index = NearestItems()
 
     def _tower(self, rows: I32) -> F32:
         """Return the vectors (R, d) of items; zeros where nothing is known of one."""
@@ -175,6 +177,21 @@ class TwoTower:
         """Return (B, n_items): the cosines of people and items."""
         return Factors(self._vectors).scores(self.people(query), query.n_items)
 
+    @property
+    def vectors(self) -> F32:
+        """Return the items' vectors (n, d); zeros where nothing is known of one."""
+        return self._vectors
+
+    def place(self, query: Query) -> F32:
+        """Return people's vectors (B, d): the larger the product with an item's, the better; zeros: nothing known."""
+        return self.people(query)
+
+    def nearest(self, query: Query, k: int) -> list[tuple[I32, F32]] | None:
+        """Return the same as ``retrieve`` by an index, where there are many items; None where there are not."""
+        if query.n_items < self._index.index_from or query.candidates is not None:
+            return None
+        return self._index.top(self._vectors, self.people(query), query, k)
+
     def retrieve(self, query: Query, k: int) -> Candidates:
         """Return the k items nearest to each person."""
         return retrieve(self, query, k)
@@ -204,6 +221,7 @@ class TwoTower:
             self._trained, self._vectors = _grown(self._trained, more), _grown(self._vectors, more)
         self._weights["said"][item_rows] = normalize_rows(vectors.astype(np.float32)) @ project.T
         self._vectors[item_rows] = self._tower(item_rows)
+        self._index.put(item_rows, self._vectors[item_rows])
 
     def state(self) -> Mapping[str, Array]:
         """Return the weights."""
