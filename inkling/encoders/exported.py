@@ -16,6 +16,7 @@ import numpy as np
 from inkling.core.arrays import F32, I64
 from inkling.core.errors import BundleError, ConfigError
 from inkling.encoders._backbone_batches import length_batches
+from inkling.encoders._onnx import CPU, open_session
 from inkling.encoders._shipped import shipped
 from inkling.encoders._text import readable
 from inkling.protocol.leaks import Provenance
@@ -102,6 +103,7 @@ class ExportedEncoder:
         n_threads: int = 1,
         query: bool = False,
         progress: Progress = lambda done, total: None,
+        providers: Sequence[str] = CPU,
     ) -> None:
         """Read the card; the model is loaded when the first text comes.
 
@@ -110,6 +112,7 @@ class ExportedEncoder:
             n_threads: Threads inside the model.
             query: Whether texts ask (``query_prefix``) instead of describing (``prefix``).
             progress: Called as ``progress(n_done, n_texts)`` after each batch.
+            providers: Where the model runs, in the order of preference: execution providers of ONNX Runtime.
 
         Raises:
             BundleError: The folder is no exported model.
@@ -122,6 +125,7 @@ class ExportedEncoder:
         content = self._bytes(CARD)
         self.card = _card(content, self._where)
         self.dim, self.n_threads, self.progress = self.card.dim, n_threads, progress
+        self.providers = tuple(providers)
         self._prefix = self.card.query_prefix if query else self.card.prefix
         mode = "query" if query else "item"
         self.fingerprint = f"exported:1:{hashlib.sha256(content).hexdigest()[:16]}:{mode}"
@@ -133,6 +137,7 @@ class ExportedEncoder:
         Raises:
             RequestError: ``texts`` is one string, or holds something that is not a string.
             BundleError: A file is missing or was altered.
+            ConfigError: An execution provider is not there.
         """
         ids = self._token_ids(readable(texts))
         out = np.zeros((len(ids), self.dim), np.float32)
@@ -183,14 +188,8 @@ class ExportedEncoder:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.n_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         content = self._checked("model.onnx")
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return open_session(content, providers=self.providers, n_threads=self.n_threads, where=self._where)
 
     def _bytes(self, name: str) -> bytes:
         try:
