@@ -20,6 +20,7 @@ COMMANDS = {
     "pretrain": "let a language model read the domain's own text",
     "adapt": "teach a language model what people do with the items that it reads",
     "recommend": "answer for a person, a sentence or a list of items",
+    "onboard": "ask somebody new two or three questions, and show what they lead to",
     "similar": "show the items most like one",
     "score": "show the probability that a person takes each of some items",
     "explain": "show why an item stands where it stands for a person",
