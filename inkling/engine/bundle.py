@@ -58,7 +58,7 @@ class Bundle:
         quality = {member.name: member.alone for member in report.members}
         if report.chosen in report.validation:
             quality[pipeline.name] = report.validation[report.chosen]
-        return cls(uuid.uuid4().hex[:12], pipeline.name, scenario, pipeline.save(), base, reflects, quality)
+        return cls(new_id(), pipeline.name, scenario, pipeline.save(), base, reflects, quality)
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline, ready to answer."""
@@ -169,6 +169,11 @@ class Bundle:
         if self.path is not None:
             self.write(self.path)
         return removed
+
+
+def new_id() -> str:
+    """Return an id for a bundle."""
+    return uuid.uuid4().hex[:12]
 
 
 def _plain(arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from inkling.core.errors import VersionError
 from inkling.stores.base import ChangeLog, Changes, Version
@@ -76,6 +77,12 @@ class Committer:
                 follow(block)
             except Exception:
                 _LOG.exception("A follower could not take in a block of kind %s.", block.kind)
+
+    @contextmanager
+    def still(self) -> Iterator[Version]:
+        """Let nothing move while inside; give the version that everything reflects."""
+        with self._turn:
+            yield self.version
 
     def commit(self, changes: Changes) -> Version:
         """Append durably, apply in order, and return the version that reflects the change."""

@@ -13,15 +13,17 @@ from inkling.engine.arms import Arms
 from inkling.engine.arrivals import Arrivals
 from inkling.engine.bundle import Bundle
 from inkling.engine.clock import ClockName
-from inkling.engine.fitting import Fitting
 from inkling.engine.impressions import ImpressionLog
+from inkling.engine.pushing import Feed, Pushing
+from inkling.engine.renewing import Renewing
+from inkling.feedback.tally import Tally
 from inkling.privacy.door import Privacy, PrivacyDoor
 from inkling.stores.address import open_log
 from inkling.stores.base import ChangeLog
 from inkling.stores.sqlite import Durability
 
 
-class LocalEngine(Fitting):
+class LocalEngine(Renewing, Pushing):
     """Recommends, learns and forgets, in this process. Made by ``inkling.open``."""
 
     def __init__(
@@ -40,9 +42,13 @@ class LocalEngine(Fitting):
         self._clock_kind: ClockName = clock
         self._lock = threading.RLock()
         self._arrivals = Arrivals()
+        self._feed = Feed(self._owner_of)
         self._log_impressions = log_impressions
         self._impressions = ImpressionLog(self._write_impressions)
         self._arms = Arms(self._read_bundle, self._beside)
+        self._tally = Tally(
+            lambda since: log.scan(since=since), (bundle.scenario if bundle else scenario or Scenario()).positive
+        )
         self._start(bundle, scenario or Scenario())
 
     def close(self) -> None:
@@ -50,6 +56,7 @@ class LocalEngine(Fitting):
         self._impressions.close()
         self._serving.keeper.stop()
         self._arms.stop()
+        self._tally.stop()
         if self._writer is not None:
             self._writer.stop()
         self._log.close()

@@ -21,12 +21,14 @@ from inkling.engine.pipeline import PIPELINES, Pipeline, Refittable, Start, Star
 from inkling.engine.serving import Serving
 from inkling.engine.storing import Storing
 from inkling.events.folder import Folder
+from inkling.feedback.tally import Tally
 
 
 class Fitting(Storing):
     """Learns, and answers with what was learned."""
 
     _clock_kind: ClockName
+    _tally: Tally
 
     def _start(self, bundle: Bundle | None, scenario: Scenario) -> None:
         """Serve a bundle, or nothing yet, from now on."""
@@ -36,9 +38,22 @@ class Fitting(Storing):
         fresh.commits.replay()  # most of what was written meanwhile, while nobody has to wait for it
         if before is not None:  # who is just writing through the one before is heard by this one as well
             before.commits.attach(fresh.commits.follow, fresh.commits.replay)
+            before.commits.detach(self._tally.put)
+        fresh.commits.attach(self._tally.put, _nothing)
         self._serving = fresh
         if before is not None:
             before.keeper.stop(timeout_s=0.0)
+
+    def feedback(self, *, wait_s: float = 0.0) -> list[dict[str, Any]]:
+        """Return what came of the answers by arm and bundle: answers, clicked, converted, and their rates.
+
+        Args:
+            wait_s: Wait so long until everything that was written so far is counted; 0 tells what is counted by now.
+        """
+        if wait_s > 0:
+            self._impressions.flush()
+            self._tally.wait(self._commits.version, wait_s)
+        return self._tally.rows()
 
     def _beside(self, bundle: Bundle) -> Serving:
         """Return what serves a bundle beside the main one."""
@@ -80,7 +95,7 @@ class Fitting(Storing):
         wanted = scenario or self.scenario
         until = self._commits.version  # what comes while the fit runs is applied on top of it
         base, wanted = prepare(data, wanted) if data is not None else (self._own_data(wanted, until), wanted)
-        pipeline = _pipeline(wanted, settings or {})
+        pipeline = new_pipeline(wanted, settings or {})
         if start is not None:
             pipeline = _started(pipeline, start)
         pipeline.fit(base, run or Run(), minutes=minutes)
@@ -128,7 +143,12 @@ class Fitting(Storing):
         return self
 
 
-def _pipeline(scenario: Scenario, settings: Mapping[str, Any]) -> Pipeline:
+def _nothing() -> None:
+    """Catch up with nothing: who counts reads the log."""
+
+
+def new_pipeline(scenario: Scenario, settings: Mapping[str, Any]) -> Pipeline:
+    """Return the scenario's pipeline, unfitted, with settings over the scenario's own."""
     kind = PIPELINES.get(scenario.pipeline)
     merged = {**scenario.settings, **settings}
     pipeline: Pipeline = kind(parse(kind.Config, merged, where=f"{scenario.pipeline} settings"), scenario)

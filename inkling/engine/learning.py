@@ -53,19 +53,22 @@ def from_log(
     Raises:
         DataError: There is no event in it.
     """
-    rows, owners = _events(blocks)
+    rows, owners = events_of(blocks)
     if not rows:
         raise DataError("The log holds no events yet.", hint="Observe some, or fit on a data folder.")
     for row in rows:
         if "user_id" not in row and row.get("session_id") in owners:
             row["user_id"] = owners[row["session_id"]]
-    events, _ = clean_rows(Events(_frame(rows)), scenario)
+    events, _ = clean_rows(Events(frame_of(rows)), scenario)
     events, _ = clean_part(events, scenario)
     return build_dataset(events, scenario, items=items_table(items), people=people_table(people))
 
 
-def _events(blocks: Iterable[Changes]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the events that may be used, and whose each merged session is."""
+def events_of(blocks: Iterable[Changes], *, since: int = 0) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the events after a version that may be used, and whose each merged session is.
+
+    A choice of what may be used acts from its own place, so all blocks from the log's beginning are looked at.
+    """
     consent = Consent()
     rows: list[dict[str, Any]] = []
     owners: dict[str, str] = {}
@@ -74,7 +77,7 @@ def _events(blocks: Iterable[Changes]) -> tuple[list[dict[str, Any]], dict[str, 
             owners |= {row["session_id"]: row["user_id"] for row in block.rows}
         for row in block.rows if block.kind == "events" else ():
             consent = consent.after(row)
-            if may(row, "use", consent):
+            if block.version > since and may(row, "use", consent):
                 rows.append(_flat(row))
     return rows, owners
 
@@ -84,7 +87,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return flat | {CONTEXT_PREFIX + name: value for name, value in (row.get("context") or {}).items()}
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return flat rows as a table of events."""
     import polars as pl
 
     kinds = {"timestamp": pl.Int64, "value": pl.Float32}

@@ -45,6 +45,18 @@ def windows(data: Dataset, n: int, run: Run) -> list[Window]:
     return _window(replace(data, interactions=data.interactions.select(~held)), data.interactions.select(held), run)
 
 
+def newest_window(data: Dataset, run: Run, *, since: int, share: float) -> Window | None:
+    """Return the last ``share`` of the positive events after ``since``; None where they tell nothing."""
+    events = data.interactions
+    times = events.ts[events.positive & (events.ts > since)]
+    if not len(times):
+        return None
+    cut = int(times[min(int((1 - share) * len(times)), len(times) - 1)])
+    cut = cut if cut < times[-1] else int(times[-1]) - 1
+    made = _window(data.cut(cut), events.select((events.ts > cut) & events.positive), run)
+    return made[0] if made else None
+
+
 def _by_time(data: Dataset, n: int, run: Run) -> list[Window]:
     found: list[Window] = []
     end, times = data.until, data.interactions.ts[data.interactions.positive]
