@@ -36,6 +36,7 @@ export const about = () => call("GET", "v1/about");
 export const findUsers = (prefix, limit = 8) => call("GET", `v1/users?prefix=${id(prefix)}&limit=${limit}`).then((a) => a.users);
 export const history = (user, limit = 50) => call("GET", `v1/users/${id(user)}/history?limit=${limit}`).then((a) => a.events);
 export const recommend = (question) => call("POST", "v1/recommend", question);
+export const onboarding = (answers, language) => call("POST", "v1/onboarding", { answers, language });
 export const similar = (item, k = 10) => call("GET", `v1/items/${id(item)}/similar?k=${k}`);
 export const explain = (user, item) => call("GET", `v1/users/${id(user)}/explain/${id(item)}`);
 export const profile = (user, language) => call("GET", `v1/users/${id(user)}/profile?language=${language}`);

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { combobox } from "./combobox.js";
 import { currentLanguage, milliseconds, nameOf, setLanguage, t } from "./i18n.js";
+import { ask } from "./onboarding.js";
 import * as view from "./view.js";
 
 const { h } = view;
@@ -10,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 const address = new URLSearchParams(location.search);
 
 const state = {
-  info: {}, user: "", event: "", answer: null, order: [], minVersion: 0, roundTrip: 0, sent: [], turn: 0,
+  info: {}, user: "", event: "", answer: null, order: [], minVersion: 0, roundTrip: 0, sent: [], told: [], turn: 0,
   session: `console-${crypto.getRandomValues(new Uint32Array(2)).join("")}`,
 };
 
@@ -51,6 +52,7 @@ function question() {
   const title = $("filter").value.trim();
   if (state.user) asked.user_id = state.user;
   else asked.session_id = state.session;
+  if (!state.user && state.told.length) asked.history = [...state.told, ...state.sent.map((event) => event.item_id).reverse()];
   if (text) asked.text = text;
   if (title) asked.filter = { all: [{ field: "title", op: "contains", value: title }] };
   if (state.minVersion) asked.min_version = state.minVersion;
@@ -64,7 +66,7 @@ async function refresh({ compare = false } = {}) {
     const started = performance.now();
     const answer = await api.recommend(question()).catch(forgetVersion);
     const roundTrip = performance.now() - started;
-    const past = state.user ? await api.history(state.user).catch(forgiveUnknown) : state.sent;
+    const past = state.user ? await api.history(state.user).catch(forgiveUnknown) : [...state.sent, ...state.told.map((id) => ({ item_id: id, event: "told" }))];
     await api.readItems([...answer.items.flatMap((line) => [line.item_id, ...(line.reason?.item_ids ?? [])]), ...past.map((event) => event.item_id).filter(Boolean)]);
     if (turn !== state.turn) return;
     $("trouble").hidden = true;
@@ -282,6 +284,19 @@ function openAbout() {
   openDrawer(t("servedHere"), view.tables(told));
 }
 
+// Whoever answers is a visitor: what they tell belongs to nobody else's history.
+function openOnboarding() {
+  const show = (...content) => {
+    openDrawer(t("newTitle"), content);
+    $("asked-text")?.focus();
+  };
+  ask({ show, trouble: (error) => openDrawer(t("newTitle"), h("p", { class: "soft" }, error.message || t("unreachable"))), done: (items) => {
+    state.told = items;
+    choose("");
+    say(t("newDone"));
+  } });
+}
+
 function askForKey() {
   const input = h("input", { type: "password", id: "key", autocomplete: "off", required: true });
   const submit = (event) => { event.preventDefault(); api.useKey(input.value.trim()); $("drawer").close(); start(); };
@@ -314,6 +329,7 @@ function wire() {
   $("about-form").addEventListener("submit", writeAbout);
   $("k").addEventListener("change", () => refresh());
   $("event").addEventListener("change", () => { state.event = $("event").value; if (state.answer) showAnswer(false); });
+  $("onboard").addEventListener("click", openOnboarding);
   $("about-open").addEventListener("click", openAbout);
   $("drawer-close").addEventListener("click", () => $("drawer").close());
   $("drawer").addEventListener("click", (event) => { if (event.target === $("drawer")) $("drawer").close(); });

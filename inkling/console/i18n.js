@@ -16,6 +16,8 @@ const WORDS = {
     keyTitle: "This server needs a key", keyLabel: "Key", keyUse: "Use this key", loading: "One moment …",
     profile: "Profile", aboutYou: "In their own words", save: "Save", saved: "Saved.", itemProfile: "What is known of it", understood: "Understood: {what}",
     stages: "Milliseconds by stage", noShares: "This answer tells no shares.", score: "score",
+    newHere: "New here? Two or three questions", newTitle: "What do you like?", questionN: "Question {n}",
+    newDone: "Thank you. The list follows your answers.", newNothing: "No question helps here yet.", startAgain: "Start again",
   },
   zh: {
     skip: "跳到列表", quality: "质量", api: "接口", person: "用户", shuffle: "换一位",
@@ -32,14 +34,16 @@ const WORDS = {
     keyTitle: "此服务器需要密钥", keyLabel: "密钥", keyUse: "使用此密钥", loading: "请稍候……",
     profile: "画像", aboutYou: "自我介绍", save: "保存", saved: "已保存。", itemProfile: "物品画像", understood: "已理解：{what}",
     stages: "各阶段毫秒数", noShares: "此回答没有给出份额。", score: "得分",
+    newHere: "第一次来？回答两三个问题", newTitle: "你喜欢什么？", questionN: "第 {n} 个问题",
+    newDone: "谢谢，列表已按你的回答更新。", newNothing: "这里暂时没有合适的问题。", startAgain: "重新开始",
   },
 };
 
 // Names that come from the engine. What is not here is shown as it is.
 const NAMES = {
-  en: { because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", person: "your habits", price: "price", trending: "trending", evergreen: "evergreen", popular_context: "people like you", n_items: "items", n_users: "people", n_events: "events" },
+  en: { told: "your answer", because_item: "goes with", repeat: "again", follows: "comes next", query: "your words", person: "your habits", price: "price", trending: "trending", evergreen: "evergreen", popular_context: "people like you", n_items: "items", n_users: "people", n_events: "events" },
   zh: {
-    repeat: "再次选择", popular: "热门", because_item: "搭配", follows: "接续", text: "文本", rule: "规则", explore: "探索",
+    told: "你的回答", repeat: "再次选择", popular: "热门", because_item: "搭配", follows: "接续", text: "文本", rule: "规则", explore: "探索",
     semantic: "语义", next: "近期接续", season: "当季", trending: "新热", evergreen: "常青", person: "用户习惯", price: "价格", query: "描述", item: "物品", itemknn: "物品近邻", ease: "共现", markov: "序列", fuse: "融合", friends: "好友", popular_context: "相似人群",
     purchase: "购买", view: "浏览", cart: "加入购物车", click: "点击", rating: "评分", favourite: "收藏", interaction: "互动", play: "播放",
     cancellation: "取消", query_text: "描述", retrieve: "召回", recall: "召回", rank: "排序", policy: "策略", state: "状态", encode: "编码", filter: "过滤",

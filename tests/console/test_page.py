@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from inkling.engine.base import Onboarded
+
 pytestmark = pytest.mark.browser
 
 
@@ -326,3 +328,48 @@ def test_what_is_known_of_an_item_is_in_its_drawer(page):
 def test_a_new_visitor_has_no_profile_card(page):
     page.open("text=tea")
     assert not page.one("#profile").is_displayed()
+
+
+def test_somebody_new_is_asked_and_the_list_follows_their_answers(page, engine):
+    page.open("user=ann")
+    page.one("#onboard").click()
+    page.until("document.querySelectorAll('#drawer .choice').length === 3")
+    assert page.one("#drawer-title").text == "What do you like?"
+    assert page.texts("#drawer .choice") == ["red mug", "blue mug", "None of these"]
+    page.until("document.activeElement.id === 'asked-text'")
+    page.all("#drawer .choice")[1].click()
+    page.until("document.querySelector('#drawer .soft').textContent === 'Question 2'")
+    page.all("#drawer .choice")[2].click()
+    page.until("document.querySelector('#headline').textContent === 'For a new visitor'")
+    page.settled()
+    assert "follows your answers" in page.one("#drawer").text
+    assert page.one("#live").get_attribute("textContent") == "Thank you. The list follows your answers."
+    page.one("#drawer-close").click()
+    page.until("document.querySelectorAll('#history li').length === 1")
+    assert page.texts("#history .title") == ["blue mug"]
+    assert page.texts("#history .event") == ["your answer"]
+    assert engine.asked[-1].history == ("1",)
+    page.row("4").find_element("css selector", ".main").click()
+    page.until("document.querySelectorAll('#history li').length === 2")
+    assert engine.asked[-1].history == ("1", "4")
+
+
+def test_questions_speak_chinese_and_may_be_asked_again(page):
+    page.open("user=ann&lang=zh")
+    page.one("#onboard").click()
+    page.until("document.querySelectorAll('#drawer .choice').length === 3")
+    assert page.texts("#drawer .choice")[-1] == "都不是"
+    for place in (0, 1):
+        page.until(f"document.querySelector('#drawer .soft').textContent === '第 {place + 1} 个问题'")
+        page.all("#drawer .choice")[place].click()
+    page.until("document.querySelector('#drawer .quiet:not(#drawer-close)')")
+    page.one("#drawer-body .quiet").click()
+    page.until("document.querySelectorAll('#drawer .choice').length === 3")
+
+
+def test_where_no_question_helps_it_says_so(browser, engine, serve_at, monkeypatch):
+    monkeypatch.setattr(type(engine), "onboarding", lambda self, answers=(), *, language="en": Onboarded(None, ()))
+    page = Page(browser, serve_at(engine)).open("user=ann")
+    page.one("#onboard").click()
+    page.until("document.querySelector('#drawer .soft')")
+    assert page.one("#drawer .soft").text == "No question helps here yet."
