@@ -29,8 +29,10 @@ class TeachConfig(Config, frozen=True, kw_only=True):
     """What cosines are multiplied by before the softmax over neighbours."""
     temperature: Positive = 0.05
     """Of the softmax over choices at the beginning; it is learned."""
-    columns: AtLeastOne = 16384
-    """At most so many texts are the neighbours and the choices among which a step looks."""
+    nearest: Annotated[int, msgspec.Meta(ge=0)] = 8
+    """So many of the teacher's nearest texts of each text that is read are looked at besides."""
+    columns: AtLeastOne = 2048
+    """At most so many further texts are drawn, to be told from neighbours and from choices."""
     pairs: AtLeastOne = 1024
     """At most so many choices are looked at in a step."""
     history: AtLeastOne = 10
@@ -103,12 +105,12 @@ class StaticConfig(TeachConfig, frozen=True, kw_only=True):
     """Length of a vector."""
     sif: Positive = 1e-4
     """A token begins with the weight ``sif / (sif + p)``, p being how common it is (Arora et al. 2017)."""
+    pull: Positive = 1.0
+    """Ridge of the regression on the teacher's vectors that the lessons begin with."""
     dropout: Share = 0.1
     """Share of a text's tokens that a step leaves out."""
     batch_items: AtLeastOne = 512
     """Texts that are read in a step."""
-    pairs: AtLeastOne = 2048
-    """At most so many choices are looked at in a step."""
     max_tokens: Annotated[int, msgspec.Meta(ge=3)] = 256
     """Tokens of a text that are read."""
     epochs: AtLeastOne = 30

@@ -24,6 +24,7 @@ from inkling.training.optim import Optim
 
 _NEAREST = 10
 _MOST_ASKED = 500
+_BLOCK = 512
 _LEAST_HELD = 20  # people held out below which their choices tell nothing
 _HOTTEST = 200.0
 Read = Callable[[I64], Tensor]
@@ -65,6 +66,7 @@ class Student(nn.Module):
         self.targets = targets
         self.bank = targets.clone()
         self.cold = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+        self.near = np.empty((len(targets), 0), dtype=np.int64)  # (T, nearest) by the teacher
         self.seen: list[dict[str, float]] = []
 
     def loss(self, step: Step) -> Tensor:
@@ -86,11 +88,13 @@ class Student(nn.Module):
     def _neighbours(self, step: Step, view: View) -> Tensor:
         """Return KL(teacher, student); a text is no neighbour of itself."""
         rows = torch.from_numpy(step.fresh)
-        columns = torch.from_numpy(np.concatenate([step.fresh, step.others]))
+        near = np.setdiff1d(self.near[step.fresh], np.concatenate([step.fresh, step.others]))
+        others = np.concatenate([step.others, near])
+        columns = torch.from_numpy(np.concatenate([step.fresh, others]))
         itself = torch.arange(len(rows), device=self.bank.device)
         wanted = self.teacher[rows] @ self.teacher[columns].T * self.config.sharpness
         wanted[itself, itself] = -1e4
-        logits = view.fresh @ view.columns(step.others).T * self.config.sharpness
+        logits = view.fresh @ view.columns(others).T * self.config.sharpness
         logits = logits.index_put((itself, itself), torch.tensor(-1e4, dtype=logits.dtype, device=logits.device))
         wanted, given = functional.log_softmax(wanted, dim=1), functional.log_softmax(logits.float(), dim=1)
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True)
@@ -115,11 +119,10 @@ class Student(nn.Module):
         weights = there * self.config.fade ** torch.arange(before.shape[1], device=self.bank.device)
         return functional.normalize((view.vectors(np.maximum(before, 0)) * weights[..., None]).sum(dim=1), dim=-1)
 
-    def read_all(self, n: int) -> Tensor:  # (T, d)
-        """Return every text read now, ``n`` at a time."""
-        parts = [np.arange(at, min(at + n, len(self.bank))) for at in range(0, len(self.bank), n)]
-        with torch.no_grad():
-            return torch.cat([self.read(part).to(self.bank.dtype) for part in parts])
+    def read_all(self, rows: I64) -> Tensor:  # (N, d)
+        """Return texts read now, a batch at a time."""
+        n = self.config.batch_items
+        return torch.cat([self.read(rows[at : at + n]).to(self.bank.dtype) for at in range(0, len(rows), n)])
 
 
 class _Passes(Steps):
@@ -135,8 +138,8 @@ class _Passes(Steps):
 class _Held:
     """What tells when to stop: choices of people who are held out, else the neighbourhoods of texts that are."""
 
-    def __init__(self, student: Student, known: Behaviour, run: Run) -> None:
-        self.student, self.known = student, known
+    def __init__(self, student: Student, known: Behaviour, run: Run, *, anew: bool) -> None:
+        self.student, self.known, self.anew = student, known, anew
         self.by_choices = len(known.held) >= _LEAST_HELD
         n = min(round(student.config.held_out * known.n_texts), _MOST_ASKED)
         drawn = run.rng("distil", "held out").permutation(known.n_texts)[:n]
@@ -152,9 +155,13 @@ class _Held:
         return self.by_choices or len(self.rows) > 0
 
     def value(self) -> float:
-        """Read all texts anew, which the next pass begins with, and measure."""
+        """Measure in the bank: all of it read anew where that is cheap, else as the pass has left it."""
+        student = self.student
         with torch.no_grad():
-            self.student.bank = self.student.read_all(self.student.config.batch_items)
+            if self.anew:
+                student.bank = student.read_all(np.arange(len(student.bank)))
+            elif len(self.rows):
+                student.bank[torch.from_numpy(self.rows)] = student.read_all(self.rows)
             if self.by_choices:
                 return ndcg(self.student, self.known, self.known.held)  # type: ignore[arg-type]
             found = _nearest(self.student.bank, self.rows)
@@ -162,19 +169,33 @@ class _Held:
         return float(np.mean(same)) / max(self.nearest.shape[1], 1) if same else float("nan")
 
 
-def _nearest(vectors: Tensor, rows: I64) -> I64:
-    near = vectors[torch.from_numpy(rows)] @ vectors.T
-    near[torch.arange(len(rows)), torch.from_numpy(rows)] = -2.0
-    found: I64 = near.topk(min(_NEAREST, near.shape[1] - 1), dim=1).indices.cpu().numpy()
-    return found
+def _nearest(vectors: Tensor, rows: I64, k: int = _NEAREST) -> I64:
+    """Return the rows (N, k) whose vectors are nearest to those of ``rows``, themselves left out."""
+    k, found = min(k, len(vectors) - 1), []
+    for at in range(0, len(rows), _BLOCK):
+        part = torch.from_numpy(rows[at : at + _BLOCK])
+        near = vectors[part] @ vectors.T
+        near[torch.arange(len(part)), part] = -2.0
+        found.append(near.topk(k, dim=1).indices.cpu().numpy())
+    return np.concatenate(found).astype(np.int64) if found else np.empty((0, k), dtype=np.int64)
 
 
-def teach(student: Student, lessons: Lessons, run: Run, *, stage: str) -> Taught:
-    """Train a student in place and leave it with the best weights that were measured, in evaluation mode."""
+def teach(student: Student, lessons: Lessons, run: Run, *, stage: str, anew: bool = False) -> Taught:
+    """Train a student in place and leave it with the best weights that were measured, in evaluation mode.
+
+    Args:
+        student: Who is taught.
+        lessons: What.
+        run: Seed, threads, progress.
+        stage: The name in what is told of progress.
+        anew: Whether all texts are read for each measurement, where reading is cheap.
+    """
     config = student.config
     known = behaviour(lessons, config.behaviour, run)
-    held = _Held(student, known, run)
+    held = _Held(student, known, run, anew=anew)
     student.eval()
+    if config.neighbours > 0 and config.nearest > 0:
+        student.near = _nearest(student.teacher, np.arange(known.n_texts), config.nearest)
     with seeded(run, stage, "before"):
         before = held.value() if held.exists else float("nan")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -58,18 +58,19 @@ class TableEncoder:
 
     name = "table"
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(self, source: str | Path | Mapping[str, bytes] | None = None) -> None:
         """Read the card; the table is loaded when the first text comes.
 
         Args:
-            folder: What :func:`write_table` wrote.
+            source: The folder that :func:`write_table` wrote, or the files of :func:`table_files`.
 
         Raises:
             BundleError: The folder is no table.
         """
-        self._folder: Traversable = shipped("static") if folder is None else Path(folder)
-        self._beside: Traversable = shipped("minilm") if folder is None else self._folder
-        self._where = str(self._folder)
+        self._files = source if isinstance(source, Mapping) else None
+        self._folder: Traversable = shipped("static") if source is None else Path("" if self._files else str(source))
+        self._tokens: Traversable = shipped("minilm") if source is None else self._folder
+        self._where = "What was given" if self._files else str(self._folder)
         content = self._bytes(self._folder, CARD)
         self.about = _card(content, self._where)
         self.dim = self.about.dim
@@ -117,8 +118,8 @@ class TableEncoder:
     def _tokenizer(self) -> Tokenizer:
         from tokenizers import Tokenizer
 
-        content = self._bytes(self._beside, TOKENIZER)
-        if self._beside is self._folder:
+        content = self._bytes(self._tokens, TOKENIZER)
+        if self._tokens is self._folder:
             self._check(TOKENIZER, content)
         tokenizer = Tokenizer.from_str(content.decode())
         tokenizer.no_padding()
@@ -135,8 +136,8 @@ class TableEncoder:
 
     def _bytes(self, folder: Traversable, name: str) -> bytes:
         try:
-            return (folder / name).read_bytes()
-        except OSError as error:
+            return (folder / name).read_bytes() if self._files is None else self._files[name]
+        except (OSError, KeyError) as error:
             raise BundleError(f"{self._where} holds no table of tokens: it lacks {name}.", hint=_AGAIN) from error
 
     def _check(self, name: str, content: bytes) -> None:
@@ -148,26 +149,17 @@ class TableEncoder:
             )
 
 
-def write_table(
-    folder: str | Path, table: F32, tokenizer: str, *, max_tokens: int = 256, learned: tuple[Provenance, ...] = ()
-) -> int:
-    """Write a folder that :class:`TableEncoder` serves, whole or not at all; an older table there is replaced.
+def table_files(
+    table: F32, tokenizer: str, *, max_tokens: int = 256, learned: tuple[Provenance, ...] = ()
+) -> dict[str, bytes]:
+    """Return the content of each file of a table.
 
     Args:
-        folder: Where.
         table: (n_tokens, dim) what each token adds to a text; zeros for one that is not read. Kept as int8.
         tokenizer: The content of ``tokenizer.json``.
         max_tokens: Tokens of a text that are read.
         learned: What the table learned, and until when.
-
-    Returns:
-        The bytes of the folder.
-
-    Raises:
-        BundleError: The place holds something else, or the disk refuses.
     """
-    from inkling.encoders._backbone_folder import write_whole
-
     buffer = io.BytesIO()
     levels, scale = rounded(table)
     np.savez_compressed(buffer, levels=levels, scale=scale[:, 0].astype(np.float16))
@@ -178,14 +170,22 @@ def write_table(
         learned=learned,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
-    contents[CARD] = msgspec.json.format(msgspec.json.encode(card), indent=2)
+    return {**contents, CARD: msgspec.json.format(msgspec.json.encode(card), indent=2)}
+
+
+def write_table(folder: str | Path, files: Mapping[str, bytes]) -> None:
+    """Write :func:`table_files` as a folder, whole or not at all; an older table there is replaced.
+
+    Raises:
+        BundleError: The place holds something else, or the disk refuses.
+    """
+    from inkling.encoders._backbone_folder import write_whole
 
     def fill(place: Path) -> None:
-        for name, content in contents.items():
+        for name, content in files.items():
             (place / name).write_bytes(content)
 
     write_whole(Path(folder), fill, marks=(CARD,))
-    return sum(len(content) for content in contents.values())
 
 
 def rounded(table: F32) -> tuple[I8, F32]:

@@ -10,7 +10,7 @@ from inkling.core.errors import BundleError
 from inkling.encoders import ENCODERS, open_encoder
 from inkling.encoders._opening import files_of, is_table
 from inkling.encoders.static import StaticEncoder
-from inkling.encoders.table import CARD, TABLE, TOKENIZER, TableEncoder, rounded, write_table
+from inkling.encoders.table import CARD, TABLE, TOKENIZER, TableEncoder, rounded, table_files, write_table
 from inkling.testing.encoders import TEXTS, EncoderContract
 
 TOKENS = (files("inkling.encoders") / "data" / "minilm" / TOKENIZER).read_text()
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     table = np.zeros((30522, 2), np.float32)
     table[[WORDS["red"], WORDS["green"], WORDS["mug"]]] = [[2, 0], [0, 2], [0.5, 0.5]]
     place = tmp_path_factory.mktemp("tables") / "own"
-    assert write_table(place, table, TOKENS, max_tokens=8) == sum(f.stat().st_size for f in place.iterdir())
+    write_table(place, table_files(table, TOKENS, max_tokens=8))
     return place
 
 
@@ -78,6 +78,15 @@ def test_a_reader_of_catalogues_serves_and_keeps_it(folder):
     np.testing.assert_array_equal(again.encode(["red mug"]), reader.encode(["red mug"]))
 
 
+def test_files_in_memory_serve_as_a_folder_does(folder):
+    held = {path.name: path.read_bytes() for path in folder.iterdir()}
+    encoder = TableEncoder(held)
+    np.testing.assert_array_equal(encoder.encode(["red mug"]), TableEncoder(folder).encode(["red mug"]))
+    assert encoder.fingerprint == TableEncoder(folder).fingerprint
+    with pytest.raises(BundleError, match=f"What was given holds no table of tokens: it lacks {CARD}"):
+        TableEncoder({TABLE: b""})
+
+
 def test_rounding_keeps_rows_near_and_empty_rows_empty():
     table = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
     table[7] = 0
@@ -89,12 +98,13 @@ def test_rounding_keeps_rows_near_and_empty_rows_empty():
 
 def test_it_writes_over_a_table_and_over_nothing_else(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "own")
-    write_table(tmp_path / "own", np.eye(3, dtype=np.float32), TOKENS)
+    made = table_files(np.eye(3, dtype=np.float32), TOKENS)
+    write_table(tmp_path / "own", made)
     assert TableEncoder(tmp_path / "own").dim == 3
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thing").write_text("mine")
     with pytest.raises(BundleError, match="exists already and holds something else"):
-        write_table(tmp_path / "other", np.eye(3, dtype=np.float32), TOKENS)
+        write_table(tmp_path / "other", made)
 
 
 @pytest.mark.parametrize("name", [TABLE, TOKENIZER])
