@@ -89,7 +89,7 @@ class Tastes:
         """Return the catalogue's categories."""
         frame = self.data.items.frame
         lists = frame["categories"].to_list() if "categories" in frame.columns else [None] * self.data.n_items
-        return Kinds.of([[str(name) for name in own or () if name] for own in lists], self.data)
+        return Kinds.of([_names(own) for own in lists], self.data)
 
     @cached_property
     def decades(self) -> Kinds:
@@ -140,3 +140,10 @@ def _decade(value: Any) -> str:
     """Return the decade of the last year that a value names, such as ``1990s``."""
     years = _YEAR.findall(str(value)) if value is not None else []
     return f"{years[-1][:3]}0s" if years else ""
+
+
+def _names(given: object) -> list[str]:
+    """Return an item's categories; a catalogue takes rows as they come, so one may be no list."""
+    if isinstance(given, str):
+        return [name for name in given.split("|") if name]
+    return [str(name) for name in given if name] if isinstance(given, list | tuple) else []

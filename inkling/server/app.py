@@ -16,6 +16,7 @@ from inkling.server.endpoint import Endpoint, Resource, Surroundings
 from inkling.server.errors import HttpError, error_response
 from inkling.server.gate import Gate
 from inkling.server.keys import Keys
+from inkling.server.live import Hub
 from inkling.server.metrics import Metrics
 from inkling.server.openapi import describe
 from inkling.server.routes import ENDPOINTS
@@ -34,7 +35,8 @@ def create_app(engine: Engine, *, keys: Iterable[str] = (), max_body_bytes: int 
         keys: Bearer tokens of which each call under ``/v1`` needs one; none leaves the server open.
         max_body_bytes: Longer bodies are refused with 413.
     """
-    around = Surroundings(engine, Keys(keys), Metrics(), max_body_bytes, describe(ENDPOINTS))
+    metrics = Metrics()
+    around = Surroundings(engine, Keys(keys), metrics, max_body_bytes, describe(ENDPOINTS), Hub(engine, metrics))
     app = Starlette(
         routes=_routes(around),
         middleware=[Middleware(Gate, metrics=around.metrics, keys=around.keys)],

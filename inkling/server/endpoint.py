@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,20 @@ from inkling.server.schemas import NoQuery
 if TYPE_CHECKING:
     from inkling.engine.base import Engine
     from inkling.server.keys import Keys
+    from inkling.server.live import Hub
     from inkling.server.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every call may need: the engine, who may call, what is counted, and the documentation."""
+    """What every call may need: the engine, who may call, what is counted, the documentation, and open streams."""
 
     engine: Engine
     keys: Keys
     metrics: Metrics
     max_body_bytes: int
     document: Mapping[str, Any]
+    live: Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Call:
     query: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     accept_language: str = ""
+    arrived: float = field(default_factory=time.perf_counter)
+    """When it came (``perf_counter``)."""
 
     @property
     def engine(self) -> Engine:
@@ -74,6 +79,7 @@ class Endpoint:
         blocking: Whether a call runs on a thread.
         described: Type of the body in the documentation, where ``body`` leaves the rows to the engine's own checks.
         public: Whether it answers without a key.
+        media: What the answer is written in.
     """
 
     method: str
@@ -87,6 +93,7 @@ class Endpoint:
     blocking: Callable[[Call], bool] = never
     public: bool = False
     described: Any = None
+    media: str = "application/json"
 
 
 class Resource:
@@ -116,14 +123,20 @@ class Resource:
         ids = decode_path(scope["path_params"])
         if endpoint.body is None:
             headers = _headers(scope) if endpoint.query is None else {}
-            return Call(self._around, ids, None, query, headers, _accept_language(scope))
+            return Call(self._around, ids, None, query, headers, _accept_language(scope), _arrived(scope))
         raw = await read_body(scope, receive, self._around.max_body_bytes)
         body = decode_body(raw, endpoint.body)
-        return Call(self._around, ids, body, query, accept_language=_accept_language(scope))
+        return Call(self._around, ids, body, query, {}, _accept_language(scope), _arrived(scope))
 
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _arrived(scope: Scope) -> float:
+    """Return when a request came: as the socket's reader noted it, else now."""
+    at: float = scope.get("inkling.arrived") or time.perf_counter()
+    return at
 
 
 def _accept_language(scope: Scope) -> str:

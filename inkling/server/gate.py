@@ -55,7 +55,8 @@ class Gate:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = scope.get("inkling.route", "none")
         self._metrics.requests.add(method, route, str(status))
-        self._metrics.durations.observe(seconds, route)
+        if "inkling.streaming" not in scope:
+            self._metrics.durations.observe(seconds, route)
 
 
 class _Answer:

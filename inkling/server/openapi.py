@@ -75,6 +75,8 @@ def _success(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": _SUCCESS[endpoint.status]}
     if endpoint.answer is not None:
         answer["content"] = _json(schema_of[str(endpoint.answer)])
+    elif endpoint.media != "application/json":
+        answer["content"] = {endpoint.media: {"schema": {"type": "string"}}}
     return {str(endpoint.status): answer}
 
 

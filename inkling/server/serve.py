@@ -80,6 +80,13 @@ def protocol() -> type[asyncio.Protocol]:
             super().on_message_begin()
             self.scope["inkling.arrived"] = time.perf_counter()
 
+        def shutdown(self) -> None:
+            """Let a stream end by itself: nobody waits for one that would never end."""
+            end = getattr(self, "scope", {}).get("inkling.end")
+            if end is not None:
+                end()
+            super().shutdown()
+
     return Stamping
 
 

@@ -1,7 +1,9 @@
-"""One API, whatever the address: the same calls in memory and on disk give the same answers."""
+"""One API, whatever the address: the same calls in memory, on disk and over HTTP give the same answers."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -95,16 +97,66 @@ def fail(engine):
         lambda: engine.observe([{"user_id": "ann", "item_id": "1", "vlaue": 1}]),
         lambda: engine.recommend("ann", filter={"all": [{"field": "prize", "op": "eq", "value": 1}]}),
         lambda: engine.put_items([{"title": "nameless"}]),
-        lambda: engine.save("nowhere"),
+        lambda: engine.recommend("ann", k="ten"),
+        lambda: engine.recommend("ann", kk=1),
+        engine.recommend,
+        lambda: engine.recommend("ann", after="gone", text="cheaper"),
+        lambda: engine.recommend("ann", after="gone"),
+        lambda: engine.recommend("ann", language="tlh"),
+        lambda: engine.recommend("ann", budget_ms=0),
+        lambda: engine.recommend("ann", cursor="altered"),
+        lambda: engine.recommend("bob", cursor=engine.recommend("ann", k=2).cursor),
+        lambda: engine.recommend("ann", filter={"all": [{"field": "price", "op": "like", "value": 1}]}),
+        lambda: engine.recommend(["ann", "bob"], k=1001),
+        lambda: engine.similar("5"),
+        lambda: engine.similar("0", k=0),
+        lambda: engine.score("ann", ["1", "nothing"]),
+        lambda: engine.explain("ann", "5"),
+        lambda: engine.get_user("nobody"),
+        lambda: engine.user_profile("nobody"),
+        lambda: engine.user_profile("ann", language="tlh"),
+        lambda: engine.item_profile("5"),
+        lambda: engine.patch_item("5", {"price": 1}),
+        lambda: engine.patch_user_profile("ann", {"n_events": 3}),
+        lambda: engine.patch_item_profile("nothing", {"summary": "x"}),
+        lambda: engine.delete_item("5"),
+        engine.onboarding,
+        lambda: engine.put_users([{"user_id": ""}]),
+        lambda: engine.put_items([{"item_id": "1"}, "a row"]),
+        lambda: engine.observe([5]),
+        lambda: engine.observe([{"user_id": "ann", "item_id": "1", "timestamp": "soon"}]),
     ):
         with pytest.raises(InklingError, match=r"\w") as caught:
             call()
-        said.append((caught.value.code, str(caught.value)))
+        said.append((type(caught.value), caught.value.code, str(caught.value), caught.value.hint))
     return said
 
 
-STEPS = (put, act, look, ask, change, look, ask, fail)
-WITH_ERASURE = (*STEPS, forget, look, ask, fail)
+def page(engine):
+    """Return all pages of a list, as ids."""
+    pages = [engine.recommend("nobody", k=3)]
+    while pages[-1].cursor is not None:
+        pages.append(engine.recommend("nobody", k=3, cursor=pages[-1].cursor))
+    return [one.item_ids for one in pages]
+
+
+def tell(engine):
+    """Return profiles, before and after people and items were told more."""
+    assert engine.read_all()
+    before = engine.user_profile("u1"), engine.item_profile("0", language="zh")
+    versions = [
+        engine.patch_user_profile("u1", {"about": "I drink green tea."}),
+        engine.patch_item_profile("0", {"summary": "It is red."}),
+        engine.patch_user("ann", {"city": None, "likes": ["tea", "mugs"]}),
+        engine.put_users([]),
+    ]
+    assert engine.read_all()
+    after = engine.user_profile("u1", language="zh"), engine.item_profile("0"), engine.get_user("ann")
+    return before, versions, after, engine.reading().waiting
+
+
+STEPS = (put, act, look, ask, page, change, look, tell, ask, fail)
+WITH_ERASURE = (*STEPS, forget, look, ask, page, fail)
 
 
 def opened(url, **more):
@@ -156,3 +208,52 @@ def test_an_erased_person_is_gone_when_the_store_is_opened_again(tmp_path):
         assert "u4" not in again.find_users(limit=100)
         assert look(again)[:6] == known[:6]
     assert not any(b"u4" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_the_same_calls_give_the_same_answers_over_http(tmp_path, served):
+    with (
+        opened("memory://") as memory,
+        opened(f"file://{tmp_path}/shop") as behind,
+        inkling.open(served(behind)) as remote,
+    ):
+        for step in WITH_ERASURE:
+            ours, theirs = step(memory), step(remote)
+            assert ours == theirs, step.__name__
+            assert memory.version == remote.version == behind.version, step.__name__
+
+
+def test_the_same_calls_give_the_same_answers_with_await(served):
+    with opened("memory://") as memory, opened("memory://") as behind, Awaited(served(behind)) as remote:
+        for step in WITH_ERASURE:
+            assert step(memory) == step(remote), step.__name__
+            assert memory.version == remote.version, step.__name__
+
+
+class Awaited:
+    """The engine to be awaited, called by a program that waits: each verb runs on an event loop of its own thread."""
+
+    def __init__(self, url):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._engine = inkling.connect_async(url)
+
+    def __getattr__(self, verb):
+        def call(*args, **named):
+            return asyncio.run_coroutine_threadsafe(getattr(self._engine, verb)(*args, **named), self._loop).result(60)
+
+        return call() if verb == "version" else call
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def test_what_only_an_engine_here_can_do_is_refused_before_the_first_fit(tmp_path):
+    with opened("memory://") as engine, pytest.raises(InklingError, match="There is nothing to save"):
+        engine.save(tmp_path / "nowhere")

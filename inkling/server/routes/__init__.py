@@ -14,6 +14,7 @@ from inkling.server.routes import (
     recommend,
     score,
     similar,
+    stream,
     users,
 )
 
@@ -24,6 +25,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *similar.ENDPOINTS,
     *items.ENDPOINTS,
     *users.ENDPOINTS,
+    *stream.ENDPOINTS,
     *onboarding.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,

@@ -12,7 +12,7 @@ from inkling.server.metrics import CONTENT_TYPE
 def _metrics(call: Call) -> PlainTextResponse:
     reading = msgspec.structs.asdict(call.engine.reading())
     unread = {f"unread_{name}": value for name, value in reading.items()}
-    about = {**call.engine.about(), "log_version": call.engine.version, **unread}
+    about = {**call.engine.about(), "log_version": call.engine.version, "n_streams": len(call.around.live), **unread}
     return PlainTextResponse(call.around.metrics.render(about), headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -17,13 +17,13 @@ def _reads_text(call: Call) -> bool:
 
 
 def _answer(call: Call, question: Ask) -> Recommendation:
-    question = _spoken(call, question)
+    question = spoken(call, question)
     answer = call.engine.ask(question)
     call.around.metrics.record_stages(answer.timings_ms)
     return answer
 
 
-def _spoken(call: Call, question: Ask) -> Ask:
+def spoken(call: Call, question: Ask) -> Ask:
     """Return the question in the browser's language, where it says nothing of a language itself."""
     if not call.accept_language or question.language or known(question.context.get("language")):
         return question
