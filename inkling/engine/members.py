@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from inkling.core.dataset import Dataset
 from inkling.engine.recall import MemberConfig
@@ -41,9 +42,16 @@ MEMBERS: dict[str, MemberConfig] = {
     "season": MemberConfig(retriever="forward", settings={**_LINEAR, "windows": 3}, k=30),
     "semantic": MemberConfig(retriever="semantic", settings={"half_life_days": 60.0, "fade": 0.9, "dim": 64}, k=30),
     "social": MemberConfig(retriever="social", k=30),
+    "aspect": MemberConfig(retriever="aspect", k=30),
+    "aligned": MemberConfig(retriever="aligned", settings={"warm": "itemknn", "settings": {"neighbours": 100}}, k=30),
     "sequence": MemberConfig(retriever="sasrec", settings={"text": "add", "dropout": 0.4, "forget": 0.1}, k=60),
 }
 _NEEDS_TIME = frozenset({"trending", "markov", "chain", "next", "season"})
+LEAST_REVIEWS, LEAST_NEW, _LATE = 200, 0.03, 0.1
+"""Events with words from which ``aspect`` begins; ``aligned`` begins where so much of the last tenth of the positive
+events is of items that had none before."""
+COSTLY = frozenset({"aligned"})
+"""Retrievers that have to bring more than others do, since each answer pays for them."""
 DEEP_EVENTS = 5000
 """Positive events below which a model that takes minutes has too little to learn from."""
 
@@ -75,14 +83,51 @@ def carried(members: Mapping[str, MemberConfig], data: Dataset, *, seconds: floa
             left_out[name] = f"{n_positive:,} positive events are too few, it begins at {DEEP_EVENTS:,}"
         elif is_slow(member) and seconds <= 0:
             left_out[name] = "there is no time for it"
+        elif why := _unfit(member, data):
+            left_out[name] = why
         else:
             kept[name] = member
     return Carried(kept, left_out)
 
 
+def _unfit(member: MemberConfig, data: Dataset) -> str:
+    """Return why a member that reads would learn nothing here; "" where it may."""
+    if member.retriever == "aspect":
+        n = sum(map(bool, data.interactions.texts.tolist()))
+        return f"{n} events come with words, it begins at {LEAST_REVIEWS}" if n < LEAST_REVIEWS else ""
+    if member.retriever != "aligned":
+        return ""
+    if not any(data.items.texts()):
+        return "the items have no texts"
+    if data.scenario.time != "real":
+        return "without times nothing tells which items are new"
+    share = new_share(data)
+    told = f"{share:.1%} of the newest events are of new items, it begins at {LEAST_NEW:.0%}"
+    return told if share < LEAST_NEW else ""
+
+
+def new_share(data: Dataset) -> float:
+    """Return which share of the last tenth of the positive events is of items that had none before."""
+    events = data.interactions
+    at = np.flatnonzero(events.positive & (events.item_rows >= 0))
+    if not len(at):
+        return 0.0
+    rows, ts = events.item_rows[at], events.ts[at]
+    cut = np.sort(ts)[int((1 - _LATE) * (len(ts) - 1))]
+    first = np.full(data.n_items, np.iinfo(np.int64).max)
+    np.minimum.at(first, rows, ts)
+    late = ts > cut
+    return float((first[rows[late]] > cut).mean()) if late.any() else 0.0
+
+
 def is_slow(member: MemberConfig) -> bool:
     """Return whether a member takes minutes to learn, and can go on from what it learned before."""
     return hasattr(RETRIEVERS.get(member.retriever), "carry")
+
+
+def is_costly(member: MemberConfig) -> bool:
+    """Return whether a member has to bring more than others do."""
+    return is_slow(member) or member.retriever in COSTLY
 
 
 def within(member: MemberConfig, seconds: float) -> MemberConfig:

@@ -13,7 +13,7 @@ from inkling.core.arrays import F32, Array
 from inkling.core.run import Run
 from inkling.engine import choose
 from inkling.engine.carry import member_states
-from inkling.engine.members import is_slow, within
+from inkling.engine.members import is_costly, is_slow, within
 from inkling.engine.near import near_fields
 from inkling.engine.order import Orders, without
 from inkling.engine.pipeline import Start
@@ -127,7 +127,7 @@ class Past:
     def _prune(self, newest: choose.Judged, orders: Orders, run: Run) -> choose.Judged:
         """Leave out the members that add nothing to the newest window from then on."""
         names = [name for name in self.members if OPINION + name in newest.items.fields]
-        costly = frozenset(name for name in names if is_slow(self.members[name]))
+        costly = frozenset(name for name in names if is_costly(self.members[name]))
         found = orders.superfluous(newest, names, run, costly=costly)
         self.dropped = tuple(name for name in found if name not in self.keep_always)
         self.members = {name: member for name, member in self.members.items() if name not in self.dropped}
