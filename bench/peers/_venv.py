@@ -23,13 +23,18 @@ def environments() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in HERE.glob("*.txt")))
 
 
-def python_of(name: str, *, out: Path = OUT) -> Path:
+def python_of(name: str, *, out: Path = OUT, pins: Path | None = None) -> Path:
     """Return the interpreter of an environment, which is built where it is missing or its requirements changed.
+
+    Args:
+        name: Of the environment.
+        out: Where environments are.
+        pins: The requirements, where they are not beside the peers of this folder.
 
     Raises:
         NoPeerError: It cannot be built, most often because no package index can be reached.
     """
-    wanted, folder = HERE / f"{name}.txt", (out / name).absolute()
+    wanted, folder = pins or HERE / f"{name}.txt", (out / name).absolute()
     if not wanted.is_file():
         raise NoPeerError(f"There are no requirements for '{name}', only for {', '.join(environments())}.")
     key, mark = hashlib.sha256(wanted.read_bytes()).hexdigest(), folder / _MARK

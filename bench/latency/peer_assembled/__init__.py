@@ -1,0 +1,1 @@
+"""What a user first puts together: FastAPI, sentence-transformers, flat faiss, LightGBM ``predict``, Redis."""

@@ -1,0 +1,1 @@
+"""A tuned assembly: Starlette, ONNX Runtime int8, an inverted-file index at equal recall, the fastest trees, Redis."""
