@@ -345,7 +345,13 @@ def test_clean_words_hold_no_markup_and_no_link(text):
 
 @pytest.mark.parametrize(
     ("text", "plain"),
-    [("0 <\ud7fc0", "0 0"), ("see ht<tp://x.y now", "see now"), ("[[[a](x)](y)](z)", "a"), ("www." * 30, ""), ("a < b", "a b")],
+    [
+        ("0 <\ud7fc0", "0 0"),
+        ("see ht<tp://x.y now", "see now"),
+        ("[[[a](x)](y)](z)", "a"),
+        ("www." * 30, ""),
+        ("a < b", "a b"),
+    ],
 )
 def test_what_markup_leaves_behind_is_cleaned_again(text, plain):
     assert clean(text, 80) == plain
