@@ -21,6 +21,7 @@ HEADS = (
     "choice", "kept", "at least", "NDCG@10", f"{PERSON} p50", "p99", f"{TEXT} p50", "p99", "to vector p50", "p99",
     "MB on disk", "MB resident", "items/s",
 )  # fmt: skip
+_SHORT = ("kept", "NDCG@10", PERSON, TEXT, VECTOR, "MB disk/memory", "items/s")
 _WIDTH, _HEIGHT, _MARGIN = 640, 340, 60
 _AWAY = 8
 
@@ -73,6 +74,13 @@ def cells(one: Measured) -> list[str]:
     ]
 
 
+def _short(one: Measured) -> list[str]:
+    """Return a choice as the cells of a row on the screen: p50 and p99 in milliseconds share a cell."""
+    name, kept, low, ndcg, *times, disk, memory, items = cells(one)
+    pairs = [" / ".join(pair) if pair[0] else "" for pair in zip(times[::2], times[1::2], strict=True)]
+    return [name, f"{kept} ({low})", ndcg, *pairs, f"{disk} / {memory}", items]
+
+
 def _ms(times: tuple[float, float] | None, at: int) -> str:
     return "" if times is None else f"{times[at]:.2f}"
 
@@ -83,15 +91,18 @@ def show(console: Console, outcome: Outcome) -> None:
 
     table = Table(title="The frontier: nothing measured is better in quality, milliseconds and size at once")
     table.title_justify = "left"
-    table.add_column(HEADS[0], overflow="fold")
-    for head in HEADS[1:]:
-        table.add_column(head, justify="right")
+    table.add_column("choice", overflow="fold")
+    for head in _SHORT:
+        table.add_column(head, justify="right", no_wrap=True)
     rows = list(outcome.frontier)
     rows += [one for one in outcome.measured if one.name == AS_IS and one not in rows]
     for one in rows:
-        table.add_row(*cells(one), style="bold green" if outcome.marked(one) else None)
+        table.add_row(*_short(one), style="bold green" if outcome.marked(one) else None)
     console.print(table)
-    said = f"{len(outcome.measured)} choices measured; quality on the newest window, by a twin that never saw it."
+    said = (
+        f"{len(outcome.measured)} choices measured; milliseconds at p50 / p99. "
+        "Quality is that of the newest window, by a twin that never saw it; in brackets what is kept at least (95%)."
+    )
     console.print(said, markup=False, soft_wrap=True)
     for name, reason in outcome.passed_over.items():
         console.print(f"Passed over: {name}: {reason}", style="yellow", markup=False, soft_wrap=True)

@@ -143,9 +143,9 @@ def walk(
     total = min(most, 1 + len(alone))
     take({}, total)
     for choice in alone:
-        if len(tried) < most and time.perf_counter() < deadline:
+        if len(found) < most and time.perf_counter() < deadline:
             take(choice, total)
-    while len(tried) < most and time.perf_counter() < deadline:
+    while len(found) < most and time.perf_counter() < deadline:
         promising = next(iter(_promising(axes, found, tried, limits)), None)
         if promising is None:
             break
@@ -167,7 +167,7 @@ def _promising(axes: Sequence[Axis], found: Mapping[str, Measured], tried: set[s
         return [one.choice for one in ranked(better, limits)]
     goal = min((limits.distance(one) for one in known), default=math.inf)
     closer = [one for one in foretold if limits.distance(one) < goal]
-    return [one.choice for one in sorted(closer, key=lambda one: (limits.distance(one), one.ms))]
+    return [one.choice for one in sorted(closer, key=lambda one: (limits.distance(one), len(one.choice), one.ms))]
 
 
 def _together(axes: Sequence[Axis], found: Mapping[str, Measured]) -> list[Choice]:

@@ -55,7 +55,7 @@ class Compressing:
         kinds: Kinds of questions that the budget is about.
         minutes: Limit of the twin's fit; 0 is none.
         weigh: What a written bundle costs.
-        passed_over: Choices that could not be made, each with its reason.
+        passed_over: Changes that could not be made, each with its reason.
     """
 
     bundle: Bundle
@@ -64,7 +64,7 @@ class Compressing:
     encoders: Mapping[str, Maker] = field(default_factory=dict)
     kinds: Sequence[str] = KINDS
     minutes: float = 0.0
-    weigh: Weigh = weigh
+    weigh: Weigh = field(default_factory=lambda: weigh)
     passed_over: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,7 +194,8 @@ class Compressing:
         try:
             measured = self._measured(choice)
         except (ConfigError, DataError, MissingExtraError) as error:
-            self.passed_over[name] = str(error)
+            if len(choice) < 2:  # of several changes each could be made alone: only together they cannot
+                self.passed_over[name] = str(error)
             return None
         self._keep(measured)
         return measured
