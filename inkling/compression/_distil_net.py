@@ -25,6 +25,7 @@ from inkling.training.optim import Optim
 _NEAREST = 10
 _MOST_ASKED = 500
 _BLOCK = 512
+_MOST_NEAR = 20_000  # texts among which the teacher's nearest are looked for
 _LEAST_HELD = 20  # people held out below which their choices tell nothing
 _HOTTEST = 200.0
 Read = Callable[[I64], Tensor]
@@ -73,17 +74,22 @@ class Student(nn.Module):
         """Return the weighted sum of the objectives, and remember what was read."""
         config = self.config
         view = View(self.bank, step.fresh, self.read(step.fresh))
-        found = {}
+        with torch.autocast(self.bank.device.type, enabled=False):  # softmaxes of sharp cosines need float32
+            found = self._objectives(step, view)
+        if self.training:
+            self.bank[torch.from_numpy(step.fresh)] = view.fresh.detach()
+        self.seen.append({name: float(value.detach()) for name, value in found.items()})
+        return torch.stack([getattr(config, name) * value for name, value in found.items()]).sum()
+
+    def _objectives(self, step: Step, view: View) -> dict[str, Tensor]:
+        config, found = self.config, {}
         if config.vectors > 0:
             found["vectors"] = 1 - (view.fresh * self.targets[torch.from_numpy(step.fresh)]).sum(dim=1).mean()
         if config.neighbours > 0:
             found["neighbours"] = self._neighbours(step, view)
         if config.choices > 0 and step.pairs.chosen.any():
             found["choices"] = self._choices(step, view)
-        if self.training:
-            self.bank[torch.from_numpy(step.fresh)] = view.fresh.detach()
-        self.seen.append({name: float(value.detach()) for name, value in found.items()})
-        return torch.stack([getattr(config, name) * value for name, value in found.items()]).sum()
+        return found or {"vectors": view.fresh.sum() * 0}
 
     def _neighbours(self, step: Step, view: View) -> Tensor:
         """Return KL(teacher, student); a text is no neighbour of itself."""
@@ -169,14 +175,16 @@ class _Held:
         return float(np.mean(same)) / max(self.nearest.shape[1], 1) if same else float("nan")
 
 
-def _nearest(vectors: Tensor, rows: I64, k: int = _NEAREST) -> I64:
-    """Return the rows (N, k) whose vectors are nearest to those of ``rows``, themselves left out."""
-    k, found = min(k, len(vectors) - 1), []
+def _nearest(vectors: Tensor, rows: I64, k: int = _NEAREST, among: I64 | None = None) -> I64:
+    """Return the rows (N, k), of those in ``among``, whose vectors are nearest to those of ``rows``, not themselves."""
+    among = np.arange(len(vectors)) if among is None else among
+    columns, found = vectors[torch.from_numpy(among)], []
+    k = min(k, len(among) - 1)
     for at in range(0, len(rows), _BLOCK):
-        part = torch.from_numpy(rows[at : at + _BLOCK])
-        near = vectors[part] @ vectors.T
-        near[torch.arange(len(part)), part] = -2.0
-        found.append(near.topk(k, dim=1).indices.cpu().numpy())
+        part = rows[at : at + _BLOCK]
+        near = vectors[torch.from_numpy(part)] @ columns.T
+        near[torch.from_numpy(part[:, None] == among)] = -2.0
+        found.append(among[near.topk(k, dim=1).indices.cpu().numpy()])
     return np.concatenate(found).astype(np.int64) if found else np.empty((0, k), dtype=np.int64)
 
 
@@ -195,7 +203,8 @@ def teach(student: Student, lessons: Lessons, run: Run, *, stage: str, anew: boo
     held = _Held(student, known, run, anew=anew)
     student.eval()
     if config.neighbours > 0 and config.nearest > 0:
-        student.near = _nearest(student.teacher, np.arange(known.n_texts), config.nearest)
+        among = np.sort(run.rng(stage, "near").permutation(known.n_texts)[:_MOST_NEAR])
+        student.near = _nearest(student.teacher, np.arange(known.n_texts), config.nearest, among)
     with seeded(run, stage, "before"):
         before = held.value() if held.exists else float("nan")
 

@@ -33,6 +33,8 @@ class Recovery(TeachConfig, frozen=True, kw_only=True):
     """Weight of what people chose next; 0 recovers what was, and learns nothing new."""
     epochs: Annotated[int, msgspec.Meta(ge=1)] = 2
     """At most so many passes over the texts."""
+    held_out: Share = 0.02
+    """Share of the texts (at most 500) whose neighbourhoods tell when to stop."""
 
 
 class PruneConfig(Config, frozen=True, kw_only=True):
