@@ -186,6 +186,9 @@ def show_fit(console: Console, engine: LocalEngine) -> None:
         console.print(table)
     if report.validation:
         console.print(f"Order: {report.chosen} ({_values(report.validation)})", markup=False, soft_wrap=True)
+    if report.reading:
+        told = _values(report.reading)
+        console.print(f"A language model, on the newest window: {told}", markup=False, soft_wrap=True)
     if report.ratings:
         console.print(f"Ratings: {_values(report.ratings)}", markup=False, soft_wrap=True)
     for line in report.left_out:

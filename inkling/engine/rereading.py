@@ -24,7 +24,8 @@ NAME = "cross encoder"
 _AT = "reread.at"
 _NEW = 0.2  # weight of the last answer in the running cost
 
-AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+_READER = {"max_tokens": 64, "max_item_characters": 80, "epochs": 3, "learning_rate": 1e-4, "int8": True}
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
@@ -47,9 +48,7 @@ class RankConfig(Config, frozen=True, kw_only=True):
     """What the teacher's word is worth beside the click."""
     grades: Annotated[int, msgspec.Meta(ge=1, le=20)] = 4
     """Steps of the teacher's labels."""
-    settings: dict[str, Any] = msgspec.field(
-        default_factory=lambda: {"max_tokens": 64, "max_item_characters": 80, "epochs": 3, "learning_rate": 1e-4}
-    )
+    settings: dict[str, Any] = msgspec.field(default_factory=lambda: dict(_READER))
     """Settings of ``cross_encoder``."""
 
 

@@ -130,9 +130,8 @@ class Teaching:
         lists = [self._lists(window, score)[0] for window, score in zip(past[1:], scores[1:], strict=True)]
         whole = RankingSet.join(lists)
         sides = whole.query.user_rows % 2
-        return [
-            self._tuned(self.config.teacher, whole.take(np.flatnonzero(sides != side)), seconds / 2) for side in (0, 1)
-        ]
+        others, threads = [np.flatnonzero(sides != side) for side in (0, 1)], self.run.n_threads
+        return [self._tuned(self.config.teacher, whole.take(own), seconds / 2, n_threads=threads) for own in others]
 
     def _graded(
         self, window: Judged, scores: F32, teachers: Sequence[Ranker], until: float, share: float
@@ -220,9 +219,9 @@ class Teaching:
             )
         return _onto(Rereader.load(state.settings["cross"], state.arrays["cross"], self.config).model, self.data)
 
-    def _tuned(self, source: str, lists: RankingSet, seconds: float) -> CrossEncoder:
+    def _tuned(self, source: str, lists: RankingSet, seconds: float, *, n_threads: int = 1) -> CrossEncoder:
         """Return a language model after learning from the people whose answer is in their list."""
-        settings = {"n_threads": 1, **self.config.settings, "source": source, "top": 0, "max_seconds": seconds}
+        settings = {"n_threads": n_threads, **self.config.settings, "source": source, "top": 0, "max_seconds": seconds}
         model = _onto(CrossEncoder(parse(CrossEncoderConfig, settings, where="rank.settings")), self.data)
         answered = np.bincount(lists.candidates.segment_rows, lists.labels, len(lists.candidates)) > 0
         return model.fit(lists.take(np.flatnonzero(answered)), self.run)
