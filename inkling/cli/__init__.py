@@ -27,6 +27,8 @@ COMMANDS = {
     "compress": "make a bundle smaller, within a budget of milliseconds and a share of the quality",
     "profile": "show where a bundle's milliseconds and megabytes go",
     "serve": "answer over HTTP, with the console",
+    "refit": "learn anew from a store's own log; take over only what is no worse",
+    "update": "fold a store's log into the bundle, so that the next start need not replay it",
     "doctor": "check this machine, a data folder or a bundle",
     "erase": "forget a person, and print the receipt",
 }

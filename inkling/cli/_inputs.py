@@ -118,13 +118,14 @@ def read_settings(path: str) -> dict[str, dict[str, Any]]:
 
 
 def open_bundle(path: str, *, store: str = "memory://", **options: Any) -> LocalEngine:
-    """Open an engine on a bundle.
+    """Open an engine on a bundle, or on what `inkling refit` and `inkling update` made of it since.
 
     Raises:
         BundleError: The folder is no bundle, or damaged.
     """
+    from inkling.engine.bundles import Bundles
     from inkling.engine.engine import open_engine
 
     if not Path(path).is_dir():
         raise BundleError(f"There is no bundle '{path}'.", hint="Make one: `inkling fit DATA --out BUNDLE`.")
-    return open_engine(store, path, **options)
+    return open_engine(store, Bundles(path).current(), **options)

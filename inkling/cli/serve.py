@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from inkling.cli import _arguments, _inputs, _screen
+from inkling.cli import _arguments, _inputs, _renewal, _screen
 
 if TYPE_CHECKING:
     from inkling.language.generate import Generator
@@ -18,6 +18,7 @@ examples:
   inkling serve out/retail
   inkling serve out/retail --store file:///var/lib/shop --port 9000
   INKLING_KEYS=secret inkling serve out/retail --host 0.0.0.0
+  inkling serve out/retail --store file:///var/lib/shop --refit-every 24 --experiments experiments.toml
   inkling serve out/retail --generate http://localhost:11434/v1#qwen3
 
 What is observed is kept in the store; without --store it is kept in memory and lost at the end.
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "OpenAI-compatible server, or local:FOLDER",
     )
     add("--generate-key", default="", metavar="VARIABLE", help="environment variable that holds the model's key")
+    _renewal.add_arguments(parser)
     add("--keys", metavar="A,B", help="keys that callers need; INKLING_KEYS where it is left out")
 
 
@@ -58,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         if args.generate:
             engine.write_with(_generator(args))
         engine.warm()
-        serve(engine, args.host, args.port, workers=args.workers, keys=keys, ready=_ready)
+        with _renewal.renewed(engine, args):
+            serve(engine, args.host, args.port, workers=args.workers, keys=keys, ready=_ready)
     return 0
 
 

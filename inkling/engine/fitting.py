@@ -55,6 +55,15 @@ class Fitting(Storing):
             self._tally.wait(self._commits.version, wait_s)
         return self._tally.rows()
 
+    @property
+    def n_events(self) -> int:
+        """Return how many events are known, those that the bundle learned from included."""
+        return self.views.n_events
+
+    def live_quality(self, bundle: str) -> tuple[int, float]:
+        """Return how many answers a bundle gave, and the share of them that anything followed, as far as counted."""
+        return self._tally.counts.of_bundle(bundle)
+
     def _beside(self, bundle: Bundle) -> Serving:
         """Return what serves a bundle beside the main one."""
         return Serving.of(self._log, bundle, bundle.scenario, self._clock_kind)

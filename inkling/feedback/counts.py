@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
 from inkling.feedback.join import Joined, Shown
-
-LATEST = 1000
-"""Answers of a bundle that its live quality is told from."""
 
 
 @dataclass(slots=True)
@@ -30,10 +26,8 @@ class Counted:
 class Counts:
     """Counts by arm and bundle. One thread writes while others read. Answers that an override dealt are left out."""
 
-    def __init__(self, *, latest: int = LATEST) -> None:
+    def __init__(self) -> None:
         self._counted: dict[tuple[str, str], Counted] = {}
-        self._latest: dict[str, deque[Shown]] = {}
-        self._most = latest
         self._lock = Lock()
         self.by_id = self.by_item = 0
 
@@ -49,7 +43,6 @@ class Counts:
             else:
                 counted.answers += 1
                 counted.items += len(shown.item_ids)
-                self._latest.setdefault(shown.bundle, deque(maxlen=self._most)).append(shown)
 
     def _count(self, counted: Counted, found: Joined) -> None:
         counted.outcomes += 1
@@ -66,14 +59,12 @@ class Counts:
             found = [(key, replace(self._counted[key])) for key in sorted(self._counted)]
         return [{"arm": arm, "bundle": bundle, **_told(counted)} for (arm, bundle), counted in found]
 
-    def latest(self, bundle: str) -> tuple[int, float, float]:
-        """Return how many of a bundle's latest answers are looked at, and the shares clicked and converted of them."""
+    def of_bundle(self, bundle: str) -> tuple[int, float]:
+        """Return how many answers a bundle gave, over all arms, and the share of them that anything followed."""
         with self._lock:
-            shown = list(self._latest.get(bundle, ()))
-        n = len(shown)
-        if not n:
-            return 0, 0.0, 0.0
-        return n, sum(one.clicked for one in shown) / n, sum(one.converted for one in shown) / n
+            mine = [counted for (_, name), counted in self._counted.items() if name == bundle]
+        answers = sum(counted.answers for counted in mine)
+        return answers, sum(counted.clicked for counted in mine) / max(answers, 1)
 
 
 def _told(counted: Counted) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from inkling.core.arrays import F64
 
@@ -41,7 +41,7 @@ def compare(before: F64, after: F64, *, min_people: int = MIN_PEOPLE) -> Verdict
         why = f"only {n} people have newest events to ask for, {min_people} are needed"
         return Verdict(accepted=False, why=why, n_people=n)
     gap = after - before
-    error = 1.96 * float(gap.std(ddof=1)) / np.sqrt(n) if n > 1 else 0.0
+    error = 1.96 * float(gap.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
     mean = float(gap.mean())
     better = mean >= 0
     word = "no worse" if better else "worse"
@@ -64,5 +64,5 @@ def fallen(before: tuple[int, float], now: tuple[int, float], *, least: int = 50
     (n, was), (m, rate) = before, now
     if min(n, m) < least or was <= 0:
         return False
-    error = float(np.sqrt(was * (1 - was) / n + rate * (1 - rate) / m))
+    error = math.sqrt(was * (1 - was) / n + rate * (1 - rate) / m)
     return rate < was * (1 - drop) and was - rate > 3 * error
