@@ -124,6 +124,27 @@ def _gauges(about: Mapping[str, Any]) -> list[str]:
         value = about.get(key)
         if isinstance(value, (int, float)):
             lines += [*_header(name, meaning, "gauge"), f"{name} {_number(value)}"]
+    return lines + _arm_lines(about.get("arms") or ())
+
+
+_ARMS = (
+    ("answers", "inkling_arm_answers_total", "Answers given, by arm and bundle.", "counter"),
+    ("clicked", "inkling_arm_clicked_total", "Answers that anything followed.", "counter"),
+    ("converted", "inkling_arm_converted_total", "Answers that a positive event followed.", "counter"),
+    ("outcomes", "inkling_arm_outcomes_total", "Events that followed answers.", "counter"),
+    ("click_rate", "inkling_arm_click_rate", "Share of the answers that anything followed.", "gauge"),
+    ("conversion", "inkling_arm_conversion", "Share of the answers that a positive event followed.", "gauge"),
+)
+
+
+def _arm_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what came of the answers by arm and bundle; an empty arm is who takes part in no experiment."""
+    lines: list[str] = []
+    for key, name, meaning, kind in _ARMS if rows else ():
+        lines += _header(name, meaning, kind)
+        for row in rows:
+            labels = _braces([("arm", str(row["arm"])), ("bundle", str(row["bundle"]))])
+            lines.append(f"{name}{labels} {_number(row[key])}")
     return lines
 
 

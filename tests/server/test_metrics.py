@@ -35,6 +35,18 @@ def test_requests_stages_and_events_are_counted(client, engine):
     assert "wp-admin" not in text
 
 
+def test_what_came_of_each_arm(client, engine, monkeypatch):
+    row = {"answers": 10, "clicked": 4, "converted": 1, "outcomes": 6, "click_rate": 0.4, "conversion": 0.1}
+    rows = [{"arm": "e:a", "bundle": "b1", **row}, {"arm": "", "bundle": "b1", **row}]
+    monkeypatch.setattr(engine, "feedback", lambda: rows, raising=False)
+    text = client.get("/metrics").text
+    assert value(text, 'inkling_arm_answers_total{arm="e:a",bundle="b1"}') == 10
+    assert value(text, 'inkling_arm_click_rate{arm="",bundle="b1"}') == 0.4
+    assert all(LINE.match(line) for line in text.splitlines() if not line.startswith("#"))
+    monkeypatch.setattr(engine, "feedback", list, raising=False)
+    assert "inkling_arm" not in client.get("/metrics").text
+
+
 def test_every_line_is_well_formed(client):
     client.get("/healthz")
     answer = client.get("/metrics")

@@ -13,6 +13,8 @@ def _metrics(call: Call) -> PlainTextResponse:
     reading = msgspec.structs.asdict(call.engine.reading())
     unread = {f"unread_{name}": value for name, value in reading.items()}
     about = {**call.engine.about(), "log_version": call.engine.version, "n_streams": len(call.around.live), **unread}
+    feedback = getattr(call.engine, "feedback", None)  # an engine elsewhere counts where it is
+    about["arms"] = feedback() if feedback else ()
     return PlainTextResponse(call.around.metrics.render(about), headers={"Content-Type": CONTENT_TYPE})
 
 
