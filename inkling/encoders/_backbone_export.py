@@ -18,6 +18,7 @@ from inkling.core.errors import ConfigError, InklingError
 from inkling.encoders._backbone_folder import quiet, write_whole
 from inkling.encoders._backbone_fuse import fused
 from inkling.encoders._backbone_int8 import quantized
+from inkling.encoders._backbone_shapes import blocks, sizes
 from inkling.encoders._backbone_torch import WITHOUT_MEMORY, pooled, settled
 from inkling.encoders.backbone import Backbone
 from inkling.encoders.exported import CARD, FORMAT, ExportCard, ExportedEncoder
@@ -80,7 +81,8 @@ def fused_graph(backbone: Backbone, graph: bytes) -> bytes:
     """Return the graph with what belongs together in one node."""
     config: Any = backbone.model.config
     heads = int(getattr(config, "num_attention_heads", 0) or 0)
-    return fused(graph, kind=backbone.kind, n_heads=heads, dim=backbone.dim)
+    narrowed = [n for n, _ in map(sizes, blocks(backbone.model))]
+    return fused(graph, kind=backbone.kind, n_heads=heads, dim=backbone.dim, narrowed=narrowed)
 
 
 def export(backbone: Backbone, folder: Path, *, int8: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ _FAMILIES = {"bert": "bert", "roberta": "bert", "ernie": "bert", "xlm-roberta": 
 _EXACT = ("MatMul", "Attention")
 
 
-def fused(graph: bytes, *, kind: str, n_heads: int, dim: int) -> bytes:
+def fused(graph: bytes, *, kind: str, n_heads: int, dim: int, narrowed: Sequence[int] = ()) -> bytes:
     """Return the graph with what belongs together in one node; families that are not known come back as they were.
 
     Queries, keys and values, which read the same input, become one product. The graph uses operators that only ONNX
@@ -31,10 +31,12 @@ def fused(graph: bytes, *, kind: str, n_heads: int, dim: int) -> bytes:
         kind: The architecture, as transformers names it.
         n_heads: Heads of attention.
         dim: Width of the hidden states.
+        narrowed: Heads of each block, where some were taken out of a pruned model.
     """
     if kind not in _FAMILIES:
         return graph
     model = _optimized(graph, _FAMILIES[kind], n_heads, dim)
+    _count_heads(model.graph, narrowed)
     _merge_products(model.graph)
     _need_domain(model)
     onnx.checker.check_model(model)
@@ -71,6 +73,15 @@ def _silent() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+def _count_heads(graph: onnx.GraphProto, narrowed: Sequence[int]) -> None:
+    """Write into each attention how many heads it has: the optimizer takes one number for all."""
+    nodes = [node for node in graph.node if node.op_type == "MultiHeadAttention"]
+    if len(nodes) != len(narrowed):
+        return
+    for node, n_heads in zip(nodes, narrowed, strict=True):
+        next(said for said in node.attribute if said.name == "num_heads").i = n_heads
 
 
 def _merge_products(graph: onnx.GraphProto) -> None:

@@ -11,6 +11,7 @@ import torch
 from inkling.compression._prune_importance import energy, taylor
 from inkling.compression._prune_layout import copied, inside, keep_blocks, n_inside, spread
 from inkling.compression.prune import PruneConfig, Recovery, _kept, cut, prune, read_lessons
+from inkling.compression.quantize import quantize
 from inkling.core.errors import BundleError, ConfigError
 from inkling.core.run import Run
 from inkling.encoders._backbone_shapes import blocks, narrow, note, sizes
@@ -99,6 +100,14 @@ def test_structured_pruning_shrinks_what_is_exported(bert, tmp_path):
     export_backbone(small, tmp_path / "small")
     assert (tmp_path / "small" / "model.onnx").stat().st_size < (tmp_path / "whole" / "model.onnx").stat().st_size
     np.testing.assert_allclose(ExportedEncoder(tmp_path / "small").encode(TEXTS), vectors(small), atol=1e-4)
+
+
+def test_fused_attention_has_the_heads_that_stayed(bert, tmp_path):
+    small = copied(bert)
+    narrow(blocks(small.model)[0], [0, 2, 3], range(64))
+    narrow(blocks(small.model)[2], [1], range(96))
+    found = quantize(small, tmp_path / "small", method="float32").encode(TEXTS)
+    np.testing.assert_allclose(found, vectors(small), atol=2e-6)
 
 
 def test_a_pruned_model_is_saved_and_loaded(bert, tmp_path):
