@@ -26,7 +26,7 @@ from inkling.engine.ranks import ranked_fields
 from inkling.engine.recall import Recall
 from inkling.engine.rereading import Rereader
 from inkling.engine.said import Said
-from inkling.engine.sentences import Sentences
+from inkling.engine.sentences import ABOUT, Sentences
 from inkling.engine.shown import Shown
 from inkling.engine.texts import TextReader
 from inkling.engine.weights import Weights
@@ -54,6 +54,7 @@ class DefaultAnswers:
         self._rating: Rating | None = None
         self._rereader: Rereader | None = None
         self._sentences: Sentences | None = None
+        self._unspoken: Callable[[], Sentences | None] | None = None
         self._shown = Shown(self.scenario)
 
     def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None:
@@ -87,10 +88,16 @@ class DefaultAnswers:
                 items = self._rereader.reread(limited, items, trace)
             if query.texts:
                 items = self._said.joined(limited, items)
-            if self._sentences is not None:
-                items = self._sentences.instead(limited, items, k=limit, near=self._near)
+            if ABOUT in query.text_vectors and (sentences := self._spoken()) is not None:
+                items = sentences.instead(limited, items, k=limit, near=self._near)
         with trace.stage("policy"):
             return self._shown.apply(limited, items, k)
+
+    def _spoken(self) -> Sentences | None:
+        """Return what sentences about people taught: learned when it is first needed, as a comparison never does."""
+        if self._unspoken is not None:
+            self._sentences, self._unspoken = self._unspoken(), None
+        return self._sentences
 
     @property
     def _near(self) -> Callable[[Query], F32] | None:

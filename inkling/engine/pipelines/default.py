@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -160,7 +161,7 @@ class Default(DefaultAnswers):
         seconds = self._recall.fit(data, run)
         self._features.fit(data)
         self._said.semantic.fit(data, run)
-        self._sentences = self._spoken_for(data, run)
+        self._sentences, self._unspoken = None, partial(self._spoken_for, data, run)
         self._rating, self._unrated = ratings.fitted(data, run) if self.scenario.score == "rating" else (None, "")
         run.progress("learning from everything", 1, 1)
         return seconds
@@ -227,8 +228,8 @@ class Default(DefaultAnswers):
             arrays["rating"] = self._rating.state()
         if self._rereader is not None:
             arrays["cross"] = self._rereader.state()
-        if self._sentences is not None:
-            arrays["sentences"] = self._sentences.state()
+        if (sentences := self._spoken()) is not None:
+            arrays["sentences"] = sentences.state()
         settings = {
             "config": to_dict(self.config),
             "weights": self._choice.weights.to_builtins(),
