@@ -1,4 +1,4 @@
-"""A world as a bundle of ours: the same vectors, sequence model, people and lessons, in a pipeline that is served."""
+"""A world as bundles of ours: the same vectors, sequence model, people and lessons in the pipeline ``lean``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from bench.latency._world import CANDIDATES, RELEVANCE, World
-from inkling.core.candidates import Candidates
 from inkling.core.config import to_dict
 from inkling.core.dataset import Dataset, Interactions
 from inkling.core.run import Run
@@ -16,28 +15,24 @@ from inkling.core.scenario import Scenario
 from inkling.core.tables import Items
 from inkling.core.vocabulary import Vocabulary
 from inkling.engine.bundle import Bundle
-from inkling.engine.near import near_fields
 from inkling.engine.order import new_ranker
 from inkling.engine.pipeline import PipelineState
-from inkling.engine.pipelines.default import Default, DefaultConfig
-from inkling.engine.ranks import ranked_fields
-from inkling.engine.recall import OPINION, MemberConfig
-from inkling.engine.weights import Weights
-from inkling.features.table import FeatureTable
+from inkling.engine.pipelines.lean import Lean, LeanConfig
+from inkling.engine.recall import MemberConfig
 from inkling.ranking.base import RankingSet
-from inkling.retrieval.semantic import Semantic, SemanticConfig
+from inkling.retrieval._sequence import WEIGHTS
 
-TREES = {"trees": 60, "learning_rate": 0.1, "leaves": 16}
+ORDERS = ("mimic", "gbdt")
+"""A small network, and trees of the peers' size."""
 _LESSON_PEOPLE = 200
-_SEQUENCE = "sequence"
 
 
-def bundle_of(world: World, *, out: Path) -> Path:
-    """Return the folder of the world's bundle, made where it is missing."""
-    folder = out / f"bundle-{world.folder.name}"
+def bundle_of(world: World, order: str, *, out: Path) -> Path:
+    """Return the folder of the world's bundle with one of the orders, made where it is missing."""
+    folder = out / f"bundle-{order}-{world.folder.name}"
     if not folder.is_dir():
         data = dataset_of(world)
-        Bundle.of(_default(world, data), data, data.scenario, reflects=0).write(folder)
+        Bundle.of(_lean(world, data, order), data, data.scenario, reflects=0).write(folder)
     return folder
 
 
@@ -49,7 +44,6 @@ def dataset_of(world: World) -> Dataset:
     order = np.argsort(times, kind="stable")
     people = np.repeat(np.arange(world.n_people, dtype=np.int32), np.diff(offsets))[order]
     n = len(order)
-    item_ids = Vocabulary(world.item_ids)
     frame = pl.DataFrame({"item_id": world.item_ids, "price": world.table[:, -1].astype(np.float32)})
     kinds = pl.Series("categories", [[f"kind {kind}"] for kind in world.kinds.tolist()])
     return Dataset(
@@ -65,7 +59,7 @@ def dataset_of(world: World) -> Dataset:
             event_names=("interaction",),
         ),
         user_ids=Vocabulary(world.user_ids),
-        item_ids=item_ids,
+        item_ids=Vocabulary(world.item_ids),
         scenario=Scenario(seen=world.about["seen"]),
         items=Items(frame.with_columns(kinds)),
         known_items=np.ones(world.n_items, dtype=np.bool_),
@@ -74,57 +68,41 @@ def dataset_of(world: World) -> Dataset:
 
 
 def sequence_state(world: World) -> dict[str, Any]:
-    """Return the world's sequence model as the state of ``sasrec``."""
+    """Return the world's sequence model as the state of ``sasrec``: int8 as the tuned peer has it, and the weights."""
     graph = np.frombuffer((world.folder / "sequence.int8.onnx").read_bytes(), dtype=np.uint8)
     known = np.ones(world.n_items, dtype=np.bool_)
-    return {"graph": graph, "ids": world.vectors.astype(np.float16), "known": known, "timed": np.array([False])}
+    with np.load(world.folder / "sequence.npz", allow_pickle=False) as kept:
+        weights = {WEIGHTS + name: kept[name] for name in kept.files if name != "table.ids"}
+    ids = world.vectors.astype(np.float16)
+    return {"graph": graph, "ids": ids, "known": known, "timed": np.array([False]), **weights}
 
 
-def _default(world: World, data: Dataset) -> Default:
-    """Return the default pipeline with the sequence model as its one member, trees, and variety."""
+def _lean(world: World, data: Dataset, order: str) -> Lean:
+    """Return the pipeline with the world's model, its popularity, and an order that learned from some people."""
     about = world.about
     shape = {"dim": about["dim"], "blocks": about["blocks"], "heads": about["heads"], "text": "off"}
-    members = {_SEQUENCE: MemberConfig(retriever="sasrec", settings=shape, k=CANDIDATES)}
-    config = DefaultConfig(
-        members=members, n_candidates=CANDIDATES, order="gbdt", gbdt=TREES, encoder="hashing",
-        diversity=1 - RELEVANCE, keep_always=(), sentences=0,
-    )  # fmt: skip
-    made, features = Default(config, data.scenario), FeatureTable(config.features).fit(data)
-    near = Semantic(SemanticConfig(encoder=config.encoder))
-    near.put_items(np.arange(world.n_items, dtype=np.int32), world.vectors)
-    saved = made.save()
-    arrays = dict(saved.arrays) | {
-        f"member.{_SEQUENCE}": sequence_state(world),
-        "features": features.state(),
-        "said": near.state(),
-        "ranker": _ranker(world, data, features),
-    }
-    settings = {
-        **saved.settings,
-        "config": to_dict(config),
-        "order": "gbdt",
-        "weights": Weights({_SEQUENCE: 1.0}).to_builtins(),
-    }
-    return made.load(PipelineState(settings, arrays, saved.files))
+    config = LeanConfig(
+        retriever=MemberConfig(retriever="sasrec", settings=shape),
+        n_candidates=CANDIDATES,
+        order="gbdt" if order == "gbdt" else "mimic",
+        diversity=round(1 - RELEVANCE, 3),
+    )
+    popular = {"amounts": np.expm1(world.table[:, 1].astype(np.float64)), "start": np.array([world.now])}
+    bare = Lean(config, data.scenario).save()
+    arrays = {"model": sequence_state(world), "popular": popular}
+    plain = {**bare.settings, "config": to_dict(config), "order": "fused"}
+    made = Lean(config, data.scenario).load(PipelineState(plain, arrays))
+    arrays = {**arrays, "ranker": _taught(made, world, data, order)}
+    return Lean(config, data.scenario).load(PipelineState({**plain, "order": order}, arrays))
 
 
-def _ranker(world: World, data: Dataset, features: FeatureTable) -> Any:
-    """Return trees that learned from some people's candidates: what is near and recent is taken more often."""
+def _taught(pipeline: Lean, world: World, data: Dataset, order: str) -> Any:
+    """Return a ranker that learned from some people's candidates: what is near the last event is taken more often."""
     rng = np.random.default_rng(7)
     people = np.sort(rng.permutation(world.n_people)[:_LESSON_PEOPLE]).astype(np.int32)
     query = data.query(people)
-    rows, scores = zip(*(_candidates(world, int(person)) for person in people), strict=True)
-    offsets = np.concatenate([[0], np.cumsum([len(own) for own in rows])]).astype(np.int64)
-    flat, says = np.concatenate(rows).astype(np.int32), np.concatenate(scores).astype(np.float32)
-    items = Candidates.of(offsets, flat, says, source=_SEQUENCE).with_fields({OPINION + _SEQUENCE: says})
-    items = ranked_fields(near_fields(world.vectors, query, features.compute(query, items)))
-    labels = (rng.random(len(flat)) < 1 / (1 + np.exp(3 - 4 * items.fields["near_best"]))).astype(np.float32)
-    return new_ranker("gbdt", TREES).fit(RankingSet(query, items, labels), Run(seed=0)).state()
-
-
-def _candidates(world: World, person: int) -> tuple[Any, Any]:
-    had, _ = world.history(person)
-    scores = world.vectors @ world.vectors[had[-1]]
-    best = np.argpartition(-scores, min(CANDIDATES, len(scores) - 1))[:CANDIDATES]
-    best = best[np.argsort(-scores[best])]
-    return best, np.exp(scores[best] - 1)
+    items = pipeline._recall.candidates(query, CANDIDATES)
+    near = np.nan_to_num(items.fields["near_last"])
+    labels = (rng.random(len(near)) < 1 / (1 + np.exp(3 - 4 * near))).astype(np.float32)
+    ranker = new_ranker(order, world.about["trees"] if order == "gbdt" else {})
+    return ranker.fit(RankingSet(query, items, labels), Run(seed=0)).state()

@@ -8,14 +8,14 @@ import numpy as np
 
 from bench.latency._world import DAY_MS, World
 
-N_COLUMNS = 24
-_OF_ITEMS = 12
+_MANY, _OF_ITEMS = 24, 12
+_POPULAR = 1  # of the table: decayed over a month
 _FADE = 0.7 ** np.arange(5, dtype=np.float32)
 _DAY = np.float32(DAY_MS)
 
 
 def columns(world: World, rows: Any, scores: Any, past: tuple[Any, Any]) -> Any:
-    """Return (n, 24) float32; NaN is unknown.
+    """Return (n, columns) float32; NaN is unknown. The world says whether they are few (5) or many (24).
 
     Args:
         world: The items.
@@ -23,7 +23,25 @@ def columns(world: World, rows: Any, scores: Any, past: tuple[Any, Any]) -> Any:
         scores: (n,) what recall said of them.
         past: Item rows and times of the person's last events, oldest first.
     """
-    out = np.full((len(rows), N_COLUMNS), np.nan, dtype=np.float32)
+    return (_few if world.about["columns"] == "few" else _many)(world, rows, scores, past)
+
+
+def _few(world: World, rows: Any, scores: Any, past: tuple[Any, Any]) -> Any:
+    """Return what the pipeline ``lean`` reads: score, place, popularity, nearness to the last and to the recent."""
+    out = np.full((len(rows), 5), np.nan, dtype=np.float32)
+    out[:, 0] = scores - scores.max(initial=0.0)
+    out[:, 1] = 1.0 / np.arange(61.0, 61.0 + len(rows))
+    out[:, 2] = world.table[rows, _POPULAR]
+    if len(past[0]):
+        last = world.vectors[past[0][::-1][:5]]
+        cosines = world.vectors[rows] @ last.T
+        out[:, 3] = cosines[:, 0]
+        out[:, 4] = cosines @ _FADE[: len(last)]
+    return out
+
+
+def _many(world: World, rows: Any, scores: Any, past: tuple[Any, Any]) -> Any:
+    out = np.full((len(rows), _MANY), np.nan, dtype=np.float32)
     out[:, :_OF_ITEMS] = world.table[rows]
     out[:, 12] = scores
     out[:, 13] = 1.0 / np.arange(61.0, 61.0 + len(rows))

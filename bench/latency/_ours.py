@@ -16,6 +16,9 @@ class Ours:
         from inkling.engine.engine import open_engine
 
         self._engine = open_engine("memory://", bundle)
+        wait = getattr(self._engine.pipeline, "wait", None)
+        if wait is not None:
+            wait()  # until the index answers, which is made beside the first answers otherwise
 
     def about(self) -> dict[str, Any]:
         """Return what answers."""

@@ -77,6 +77,12 @@ class World:
         return found
 
     @property
+    def trees(self) -> tuple[int, int, float]:
+        """Return how many trees rank, with how many leaves, and the rate that they learn at."""
+        made = self.about["trees"]
+        return int(made["trees"]), int(made["leaves"]), float(made["learning_rate"])
+
+    @property
     def n_items(self) -> int:
         return int(self.about["n_items"])
 

@@ -1,7 +1,7 @@
 """Makes the worlds that contenders answer from: a generated catalogue of any size, and the bundled shop.
 
 A world is written once, beside the results, and read by processes of any environment. The network of the sequence
-model is untrained (two layers, 64 numbers): what an answer costs does not depend on its weights, and untrained it
+model is untrained (64 numbers): what an answer costs does not depend on its weights, and untrained it
 answers with what is near the last events.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from bench._made import DAYS as SPAN_DAYS
 from bench._made import START_MS, points
-from bench.latency._columns import N_COLUMNS, columns
+from bench.latency._columns import columns
 from bench.latency._models import write_models
 from bench.latency._world import CANDIDATES, DAY_MS, EVENTS, World
 
@@ -25,17 +25,21 @@ _LESSON_PEOPLE, _NEAR, _POOL = 200, 40, 2000
 _HALF_LIVES = (7.0, 30.0, 90.0, 365.0)
 _TEXTS = 500
 _WORDS = 6
-FORMAT = 1
+FORMAT = 2
+FEW_TREES = {"trees": 30, "leaves": 8, "learning_rate": 0.15}
+MANY_TREES = {"trees": 60, "leaves": 16, "learning_rate": 0.1}
+"""As ``lean`` and ``default`` have them."""
 
 
-def generated(n_items: int, n_people: int, *, out: Path, seed: int = 0) -> World:
+def generated(n_items: int, n_people: int, *, out: Path, blocks: int = 1, seed: int = 0) -> World:
     """Return the world of ``n_items`` items in clusters and ``n_people`` people of three tastes and 50 events each."""
-    folder = out / f"world-{n_items}-{n_people}-{FORMAT}"
+    folder = out / f"world-{n_items}-{n_people}-{blocks}-{FORMAT}"
     if not (folder / "about.json").is_file():
         rng = np.random.default_rng(seed)
         arrays = _catalogue(n_items, rng)
         arrays |= _pasts(arrays, n_people, rng)
         about = {"name": "generated", "n_items": n_items, "n_people": n_people, "seen": "drop"}
+        about |= {"columns": "few", "trees": FEW_TREES, "blocks": blocks}
         _write(folder, about | {"now": START_MS + SPAN_DAYS * DAY_MS}, arrays)
     return World.read(folder)
 
@@ -47,6 +51,7 @@ def shop(bundle: Path, *, out: Path) -> World:
         from bench.latency._shop_world import shop_arrays
 
         about, arrays, names = shop_arrays(bundle, dim=DIM, n_kinds=N_KINDS)
+        about |= {"columns": "many", "trees": MANY_TREES, "blocks": 1}
         _write(folder, about, arrays, names | {"texts": _asked_texts(names.pop("titles"))})
     return World.read(folder)
 
@@ -113,7 +118,7 @@ def _write(
         np.save(folder / f"{name}.npy", array)
     for name, strings in (names or {}).items():
         (folder / f"{name}.json").write_text(json.dumps(strings), encoding="utf-8")
-    about |= write_models(folder, DIM)
+    about |= write_models(folder, DIM, about["blocks"])
     lessons, labels = _lessons(World(folder, about))
     np.save(folder / "lessons.npy", lessons)
     np.save(folder / "labels.npy", labels)
@@ -131,9 +136,9 @@ def _lessons(world: World) -> tuple[Any, Any]:
         best = best[np.argsort(-scores[best])]
         rows.append(columns(world, best, scores[best], (had, times)))
     x = np.concatenate(rows)
-    weights = rng.normal(size=N_COLUMNS)
+    weights = rng.normal(size=x.shape[1])
     spread = np.nan_to_num((x - np.nanmean(x, axis=0)) / (np.nanstd(x, axis=0) + 1e-6))
-    logit = spread @ weights + 1.5 * spread[:, 16] + spread[:, 0] * spread[:, 14] - 3.0
+    logit = spread @ weights + spread[:, 0] * spread[:, 2] - 3.0
     return x, (rng.random(len(x)) < 1 / (1 + np.exp(-logit))).astype(np.int32)
 
 

@@ -1,11 +1,14 @@
 """One answer in process, ours beside what a user would put together, on one core: ``python -m bench latency peers``.
 
-The same work on the same data: a person's last 50 events through the same sequence model (two layers, 64 numbers), 200
-candidates from an index, the same columns through trees of one size, ten of them with variety. Data: a generated
-catalogue (a million items in clusters) and the bundled shop, where sentences are asked, too. Peers live in environments
-of their own: ``assembled`` as a user first puts parts together (torch, sentence-transformers, flat faiss, LightGBM;
-reported only), ``tuned`` with care (ONNX Runtime int8, inverted lists at a recall of .95, the fastest of three kinds of
-trees). Each is a process on the same core that is asked over a pipe, by turns, and timed inside.
+The same work on the same data: a person's last 50 events through the same sequence model (64 numbers), 200 candidates
+from an index, the same columns through a ranker, ten of them with variety. Data: a generated catalogue (a million items
+in clusters; ours is the pipeline ``lean``, with a small network as its order and with the peers' kind of trees) and the
+bundled shop (ours is what its fit chose, which looks at far more than a peer does), where sentences are asked, too.
+
+Peers live in environments of their own: ``assembled`` as a user first puts parts together (torch,
+sentence-transformers, flat faiss, LightGBM; reported only), ``tuned`` with care (ONNX Runtime int8, inverted lists at a
+recall of .95, the fastest of three kinds of trees). Each contender is a process on the same core that is asked over a
+pipe, by turns, and timed inside.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from bench.latency._asked import PEERS, Contender, ContenderError, Told, peer_py
 from bench.latency._world import World
 from bench.peers._venv import NoPeerError
 
-OURS = "ours"
+OURS, OURS_TREES = "ours", "ours, trees"
+"""Where a world has both: with a small network as the order, and with trees of the peers' size."""
 GOAL_RATIO, GOAL_P50_MS, GOAL_P99_MS = 3.0, 0.5, 2.0
 WORLDS = ("generated", "shop")
 
@@ -44,9 +48,9 @@ def row(answers: Sequence[Told]) -> dict[str, float]:
     }
 
 
-def ratios(rows: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def ratios(rows: Mapping[str, Mapping[str, float]], ours_name: str = OURS) -> dict[str, dict[str, float]]:
     """Return how often ours answers where a peer answers once, by either clock; and the peer's p50 over ours."""
-    ours = rows.get(OURS)
+    ours = rows.get(ours_name)
     if ours is None:
         return {}
     return {
@@ -56,7 +60,7 @@ def ratios(rows: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float
             "p50": one["p50_us"] / ours["p50_us"],
         }
         for name, one in rows.items()
-        if name != OURS
+        if name in PEERS
     }
 
 
@@ -95,7 +99,8 @@ def measured(contenders: Sequence[Contender], world: World, kind: str, options: 
     rows = {name: row(answers) for name, answers in found.items()}
     lists = {name: [ids for told in answers for ids in told.ids] for name, answers in found.items()}
     alike = {name: agreement(lists["tuned"], own) for name, own in lists.items()} if "tuned" in lists else {}
-    return {"rows": rows, "ratios": ratios(rows), "overlap_with_tuned": alike}
+    found = {"rows": rows, "ratios": ratios(rows), "overlap_with_tuned": alike}
+    return found | ({"ratios_of_trees": ratios(rows, OURS_TREES)} if OURS_TREES in rows else {})
 
 
 def goals(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, float, float, bool]]:
@@ -105,6 +110,9 @@ def goals(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, float, floa
         if "tuned" in one["ratios"]:
             value = one["ratios"]["tuned"]["throughput"]
             told.append((f"{name}: throughput, times the tuned peer's", value, GOAL_RATIO, value >= GOAL_RATIO))
+        if "tuned" in one.get("ratios_of_trees", {}):
+            value = one["ratios_of_trees"]["tuned"]["throughput"]
+            told.append((f"{name}: the same, ours with trees", value, GOAL_RATIO, value >= GOAL_RATIO))
     own = found.get("generated, people", {}).get("rows", {}).get(OURS)
     if own:
         for what, limit in (("p50", GOAL_P50_MS), ("p99", GOAL_P99_MS)):
@@ -129,8 +137,8 @@ def started(name: str, world: World, options: argparse.Namespace, stack: ExitSta
     """Return a contender that has read the world; None, with the reason printed, where it cannot be had."""
     core = spare_core(options.core)
     try:
-        if name == OURS:
-            command = [sys.executable, "-m", "bench.latency._ours", bundle_for(world, options), str(core)]
+        if name not in PEERS:
+            command = [sys.executable, "-m", "bench.latency._ours", bundle_for(world, options, name), str(core)]
         else:
             python = peer_python(name, dict(options.python))
             command = [python, "-m", f"bench.latency.peer_{name}.pipe", world.folder.resolve(), str(core)]
@@ -140,13 +148,13 @@ def started(name: str, world: World, options: argparse.Namespace, stack: ExitSta
         return None
 
 
-def bundle_for(world: World, options: argparse.Namespace) -> Path:
+def bundle_for(world: World, options: argparse.Namespace, name: str = OURS) -> Path:
     """Return the folder of ours for a world: the shop's own bundle, or one that is made of the generated world."""
     from bench.latency._bundles import bundle_of
 
     if world.about["name"] == "shop":
         return shop_bundle(options.bundle, out=options.out).resolve()
-    return bundle_of(world, out=options.out).resolve()
+    return bundle_of(world, "gbdt" if name == OURS_TREES else "mimic", out=options.out).resolve()
 
 
 def world_of(name: str, options: argparse.Namespace) -> World:
@@ -154,7 +162,7 @@ def world_of(name: str, options: argparse.Namespace) -> World:
     from bench.latency._worlds import generated, shop
 
     if name == "generated":
-        return generated(options.items, options.people, out=options.out)
+        return generated(options.items, options.people, out=options.out, blocks=options.blocks)
     return shop(shop_bundle(options.bundle, out=options.out), out=options.out)
 
 
@@ -170,6 +178,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this bench and that of serving have in common."""
     parser.add_argument("--items", type=int, default=1_000_000, help="items of the generated catalogue (1000000)")
     parser.add_argument("--people", type=int, default=3000, help="its people (3000)")
+    parser.add_argument("--blocks", type=int, default=1, help="layers of the sequence model there (1, as ours has it)")
     parser.add_argument("--bundle", type=Path, help="a fitted bundle of the shop; default: fitted once")
     parser.add_argument("--worlds", default=",".join(WORLDS), help=f"which data ({','.join(WORLDS)})")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"which peers ({','.join(PEERS)}); none for none")
@@ -208,7 +217,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in options.worlds.split(","):
         world = world_of(name, options)
         with ExitStack() as stack:
-            contenders = [one for who in chosen(options) if (one := started(who, world, options, stack)) is not None]
+            who = [OURS, *((OURS_TREES,) if name == "generated" else ()), *chosen(options)[1:]]
+            contenders = [one for each in who if (one := started(each, world, options, stack)) is not None]
             found["about"][name] = {one.name: one.about for one in contenders}
             for kind in ("people", "texts") if world.texts else ("people",):
                 found["measured"][f"{name}, {kind}"] = one = measured(contenders, world, kind, options)

@@ -61,7 +61,7 @@ class LigrRows:
         n_blocks = 1 + max(int(key.split(".")[2]) for key in named if key.startswith("body.blocks."))
         blocks = tuple(_block(named, f"body.blocks.{at}.") for at in range(n_blocks))
         log_scale = named.get("log_scale")
-        scale = 0.0 if log_scale is None else math.exp(float(log_scale))
+        scale = 0.0 if log_scale is None else math.exp(log_scale.item())
         return cls(blocks, named["body.norm.weight"], named["body.norm.bias"], scale)
 
     def people(self, vectors: F32) -> F32:

@@ -92,9 +92,10 @@ class Assembled:
         self.world, self.state = world, state or InProcess(world)
         self._network = _network(world)
         self._index = _flat(world.vectors)
-        settings = {"objective": "binary", "num_leaves": 16, "learning_rate": 0.1, "num_threads": 1, "verbose": -1}
+        trees, leaves, rate = world.trees
+        settings = {"objective": "binary", "num_leaves": leaves, "learning_rate": rate, "num_threads": 1, "verbose": -1}
         lessons = lightgbm.Dataset(world.array("lessons"), world.array("labels"))
-        self._ranker = lightgbm.train(settings, lessons, 60)
+        self._ranker = lightgbm.train(settings, lessons, trees)
         self._keep = world.about["seen"] == "keep"
         if world.texts:
             from sentence_transformers import SentenceTransformer
@@ -143,7 +144,13 @@ def _network(world: World) -> Any:
     about = world.about
     network = Ligr(about["dim"], blocks=about["blocks"], heads=about["heads"]).eval()
     with np.load(Path(world.folder) / "sequence.npz", allow_pickle=False) as weights:
-        network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
+        network.load_state_dict(
+            {
+                name.removeprefix("body."): torch.from_numpy(weights[name])
+                for name in weights.files
+                if name.startswith("body.")
+            }
+        )
     return network
 
 

@@ -39,7 +39,7 @@ class Tuned:
         sample = np.random.default_rng(1).permutation(world.n_people)[:_SAMPLE]
         people = np.concatenate([self._person(world.history(int(row))[0]) for row in sample])
         self.tuned = tune(self._index, self._items, people, CANDIDATES)
-        self.ranker, self._rank, self._took = fastest(world.array("lessons"), world.array("labels"))
+        self.ranker, self._rank, self._took = fastest(world.array("lessons"), world.array("labels"), world.trees)
         self._keep = world.about["seen"] == "keep"
         self._reader = _Reader(world) if world.texts else None
 
