@@ -19,6 +19,7 @@ from inkling.core.errors import BundleError
 from inkling.core.scenario import Scenario
 from inkling.core.tables import Items, Links, People
 from inkling.core.vocabulary import Vocabulary
+from inkling.engine.people import remember_people
 from inkling.engine.pipeline import PIPELINES, Pipeline, PipelineState
 from inkling.stores.artifacts import ArtifactBox, Artifacts
 from inkling.stores.base import ChangeLog, Changes
@@ -71,6 +72,7 @@ class Bundle:
                 f"The bundle {self.id} does not fit this version: {type(error).__name__}: {error}.",
                 hint="Fit it again.",
             ) from error
+        remember_people(made)
         return made
 
     def reflects(self, log: ChangeLog) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from inkling.compression.search import AS_IS, Axis, Choice, Measured, choice_name
-from inkling.core.errors import BundleError, ConfigError, DataError, MissingExtraError
+from inkling.core.errors import BundleError, DataError, InklingError
 from inkling.core.run import Run
 from inkling.engine import taught
 from inkling.engine.bundle import Bundle
@@ -193,7 +193,9 @@ class Compressing:
             return self._known[name]
         try:
             measured = self._measured(choice)
-        except (ConfigError, DataError, MissingExtraError) as error:
+        except InklingError as error:
+            if not choice:
+                raise
             if len(choice) < 2:  # of several changes each could be made alone: only together they cannot
                 self.passed_over[name] = str(error)
             return None

@@ -15,6 +15,7 @@ from inkling.engine.base import Onboarded, ReadingStatus
 from inkling.engine.bundle import ERASED, Bundle
 from inkling.engine.commit import Committer
 from inkling.engine.live import LiveViews
+from inkling.engine.people import caches_of, told
 from inkling.engine.pipeline import Pipeline
 from inkling.engine.serving import Serving
 from inkling.events.build import ANONYMOUS
@@ -159,6 +160,7 @@ class Looking:
             "version": serving.commits.version,
             "members": [msgspec.to_builtins(member) for member in report.members],
             "quality": dict(serving.bundle.quality) if serving.bundle else {},
+            "caches": told(caches_of(serving.pipeline)),
         }
 
     def reading(self) -> ReadingStatus:

@@ -116,12 +116,15 @@ class Students:
         from inkling.compression.quantize import quantize
 
         texts = [text for text in self.train.items.texts() if text][:_CALIBRATION]
-        quantize(self._backbone, folder, method=method, texts=texts)
+        quantize(self._backbone, folder, method=method, texts=texts, n_threads=self.run.n_threads, seed=self.run.seed)
 
     def _pruned(self, folder: Path) -> None:
-        from inkling.compression.prune import prune
+        from inkling.compression.prune import PruneConfig, Recovery, prune
 
-        made, _ = prune(self._backbone, _SHARE, method="structured", texts=self._lessons.texts, run=self.run)
+        config = PruneConfig(recovery=Recovery(max_seconds=self._seconds))
+        made, _ = prune(
+            self._backbone, _SHARE, texts=self._lessons.texts, run=self.run, recover=self._lessons, config=config
+        )
         self._exported(made, folder)
 
     def _shallow(self, folder: Path) -> None:
@@ -132,9 +135,9 @@ class Students:
         self._exported(made, folder)
 
     def _exported(self, made: Backbone, folder: Path) -> None:
-        from inkling.encoders.exported import export_backbone
+        from inkling.compression.quantize import quantize
 
-        export_backbone(made, folder, int8=True)
+        quantize(made, folder, method="dynamic", texts=self._lessons.texts[:_CALIBRATION], n_threads=self.run.n_threads)
 
     def _table(self, folder: Path) -> None:
         from inkling.compression.distil import StaticConfig, distil_static
