@@ -50,10 +50,10 @@ def free_port() -> int:
 
 
 def pin(pid: int, core: int) -> None:
-    """Keep all threads of a process on one core, where the system can."""
+    """Keep all threads of a process, and of those that it started, on one core, where the system can."""
     if core < 0 or not hasattr(os, "sched_setaffinity"):
         return
-    for task in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+    for task in [task for each in tree(pid) for task in Path(f"/proc/{each}/task").glob("[0-9]*")]:
         with suppress(OSError):  # a thread may end meanwhile
             os.sched_setaffinity(int(task.name), {core})
 
