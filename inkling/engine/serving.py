@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 from inkling.core.arrays import F32
@@ -13,6 +13,7 @@ from inkling.core.scenario import Scenario
 from inkling.engine import asking
 from inkling.engine.abouts import Abouts
 from inkling.engine.base import Ask
+from inkling.engine.budget import Costs
 from inkling.engine.bundle import Bundle
 from inkling.engine.clock import ClockName, LiveClock
 from inkling.engine.commit import Committer
@@ -36,6 +37,7 @@ class Serving:
     commits: Committer
     keeper: Keeper
     newcomers: Newcomers
+    costs: Costs = field(default_factory=Costs)
 
     @classmethod
     def of(cls, log: ChangeLog, bundle: Bundle | None, scenario: Scenario, clock: ClockName) -> Serving:
@@ -77,7 +79,7 @@ class Serving:
     def query_of(self, questions: Sequence[Ask], *, now_ms: int) -> Query:
         """Return questions as one query in rows; a person's own sentence speaks where little else is known."""
         query = asking.query_of(questions, self.views, self.pipeline, now_ms=now_ms)
-        if isinstance(self.pipeline, Reads) and len(self.keeper.abouts):
+        if len(self.keeper.abouts) and isinstance(self.pipeline, Reads):
             return self.keeper.abouts.joined(query, self.pipeline.encoder)
         return query
 

@@ -59,7 +59,8 @@ class Diversify:
         likeness = vectors @ vectors.T
         relevance = _scaled(scores[:head])
         choose = _mmr if self.config.method == "mmr" else _dpp
-        chosen = choose(relevance, likeness, self.config.relevance, min(self.config.length, head))
+        length = min(self.config.length, head)
+        chosen = choose(relevance, likeness, self.config.relevance, length)
         rest = np.ones(len(rows), dtype=np.bool_)
         rest[chosen] = False
         return np.concatenate([np.array(chosen, dtype=np.int64), np.flatnonzero(rest)])
@@ -81,15 +82,16 @@ def _scaled(scores: F32) -> F32:
 
 def _mmr(relevance: F32, likeness: F32, share: float, length: int) -> list[int]:
     """Choose, one by one, what is relevant and unlike the nearest of those chosen."""
-    gain = share * relevance
+    gain = (share * relevance).astype(np.float32)
+    like = likeness * np.float32(1 - share)
     nearest = np.zeros(len(relevance), dtype=np.float32)
-    free = np.zeros(len(relevance), dtype=np.float32)
+    left = np.empty_like(gain)
     chosen: list[int] = []
     for _ in range(length):
-        best = int((gain - (1 - share) * nearest + free).argmax())
+        best = int(np.subtract(gain, nearest, out=left).argmax())
         chosen.append(best)
-        free[best] = -np.inf
-        np.maximum(nearest, likeness[best], out=nearest)
+        gain[best] = -np.inf
+        np.maximum(nearest, like[best], out=nearest)
     return chosen
 
 

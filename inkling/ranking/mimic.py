@@ -85,9 +85,17 @@ class Mimic:
 
     def _design(self, x: F32) -> F32:
         """Return standardised columns (N, F + G) and, behind them, which of those with gaps are missing."""
+        design = np.empty((len(x), x.shape[1] + len(self._gaps)), dtype=np.float32)
+        z = design[:, : x.shape[1]]
+        np.subtract(x, self._mean, out=z)
+        z /= self._scale
         missing = ~np.isfinite(x)
-        z = np.clip((np.where(missing, self._mean, x) - self._mean) / self._scale, -_CLIP, _CLIP)
-        return np.hstack([z, missing[:, self._gaps]]).astype(np.float32)
+        if missing.any():
+            z[missing] = 0
+        np.maximum(z, -_CLIP, out=z)
+        np.minimum(z, _CLIP, out=z)
+        design[:, x.shape[1] :] = missing[:, self._gaps]
+        return design
 
     def _learn(self, design: F32, data: RankingSet, run: Run) -> None:
         rng, config = run.rng(self.name), self.config

@@ -9,7 +9,7 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32
 from inkling.core.query import Query
-from inkling.stores.vectors import VectorTable
+from inkling.stores.vectors import VectorTable, contains, spare
 
 INDEX_FROM = 50_000
 """Items from which an index answers; below, a scan of all of them costs about as much."""
@@ -52,7 +52,7 @@ class NearestItems:
             with self._lock:
                 if self._table is None:
                     rows = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-                    table = VectorTable(vectors.shape[1], exact_up_to=self.index_from // 2, keep="codes")
+                    table = VectorTable(vectors.shape[1], exact_up_to=self.index_from // 2, keep="elsewhere")
                     table.put(rows, vectors[rows])
                     self._table = table
         return self._table
@@ -70,15 +70,16 @@ class NearestItems:
             return None
         table = self._made(vectors)
         longest = 0 if query.exclude is None else int(np.diff(query.exclude.offsets).max(initial=0))
-        if table is None or table.index is None or k + longest + _SPARE > _MOST:
+        wanted = k + longest + spare(k)
+        if table is None or table.index is None or wanted > _MOST:
             return None
-        found, _ = table.top(people, k + longest + _SPARE, allowed=query.allowed)
+        found, _ = table.top(people, wanted, allowed=query.allowed)
         return [self._ordered(vectors, person, found[at], query, at, k) for at, person in enumerate(people)]
 
     def _ordered(self, vectors: F32, person: F32, rows: I32, query: Query, at: int, k: int) -> tuple[I32, F32]:
         usable = (rows >= 0) & (rows < min(query.n_items, len(vectors)))
         if query.exclude is not None and len(excluded := query.exclude[at]):
-            usable &= ~np.isin(rows, excluded)
+            usable &= ~contains(np.sort(excluded), rows)
         if not usable.all():
             rows = rows[usable]
         scores = vectors.take(rows, axis=0) @ person

@@ -18,7 +18,8 @@ DEPTHS = (10, 100, 1000)
 _PER_CELL = 500  # vectors in a cell: what is scanned and what finds the cells cost about the same
 _LEARN_FROM = 40  # vectors for each centre that k-means sees
 _ROUNDS = 6
-_RANGE_MORE = 0.1  # of the range of the numbers, to either side
+_STEPS = 255  # of a code
+_REACHES = (5.0, 4.5, 4.0, 3.5)  # standard deviations that codes may reach from the mean
 _ASKED = 256  # queries of the sample
 _BLOCK = 65_536
 _BY_RESIDUAL = False  # codes of the vectors themselves, so that they do not depend on the cell
@@ -80,9 +81,10 @@ class IvfIndex:
         return int(self.index.nlist)
 
     def holds(self, vectors: F32) -> bool:
-        """Return whether codes can say further vectors (m, dim): what lies outside of their range is cut off."""
+        """Return whether codes can say further vectors (m, dim): what lies far outside of their range is lost."""
         low, high = self.span
-        return bool(((vectors >= low) & (vectors <= high)).all())
+        more = (high - low) / 2
+        return bool(((vectors >= low - more) & (vectors <= high + more)).all())
 
     def with_more(self, vectors: F32) -> Self:
         """Return an index that holds further vectors (m, dim) behind its own."""
@@ -156,10 +158,21 @@ def _empty(centres: Any, dim: int, n_cells: int) -> Any:
 
 
 def _range(vectors: F32) -> tuple[F32, F32]:
-    """Return the least and the largest number (dim,) that codes are to say, with room for what comes later."""
-    low, high = vectors.min(axis=0), vectors.max(axis=0)
-    room = np.maximum((high - low) * np.float32(_RANGE_MORE), np.float32(1e-6))
-    return low - room, high + room
+    """Return the least and the largest number (dim,) that codes say, with the least error that remains.
+
+    Where few numbers lie far out, those are cut off and the others are told apart more finely.
+    """
+    seen = vectors[:: max(len(vectors) // _BLOCK, 1)]
+    mean, spread = seen.mean(axis=0), seen.std(axis=0)
+    least, most = vectors.min(axis=0), np.maximum(vectors.max(axis=0), vectors.min(axis=0) + np.float32(1e-6))
+    low, high, error = least, most, ((most - least) / _STEPS) ** 2 / 12
+    for reach in _REACHES:
+        inner, outer = np.maximum(least, mean - reach * spread), np.minimum(most, mean + reach * spread)
+        cut = ((seen - np.clip(seen, inner, outer)) ** 2).mean(axis=0)
+        own = ((outer - inner) / _STEPS) ** 2 / 12 + cut
+        better = (own < error) & (outer > inner)
+        low, high, error = np.where(better, inner, low), np.where(better, outer, high), np.where(better, own, error)
+    return low.astype(np.float32), high.astype(np.float32)
 
 
 def _fill(index: Any, before: Any, vectors: F32, *, first: int) -> None:

@@ -22,7 +22,7 @@ class Plan:
 
     exact_up_to: int
     recall: float
-    keep: Literal["vectors", "codes"]
+    keep: Literal["vectors", "codes", "elsewhere"]
     queries: F32 | None = None  # (m, dim) what widths are tuned on, where something is known
 
 
@@ -67,6 +67,5 @@ def _all_of(base: Base, at: I64, rows: I32, vectors: F32) -> tuple[F32, I32]:
 
 def _indexed(base: Base, at: I64, fresh: tuple[I32, F32], plan: Plan) -> Base:
     vectors, rows = _all_of(base, at, *fresh)
-    exact = plan.keep == "vectors"
-    index = IvfIndex.of(vectors, recall=plan.recall, rescored=exact, queries=plan.queries)
-    return Base.of(vectors if exact else None, rows, index)
+    index = IvfIndex.of(vectors, recall=plan.recall, rescored=plan.keep != "codes", queries=plan.queries)
+    return Base.of(vectors if plan.keep == "vectors" else None, rows, index)

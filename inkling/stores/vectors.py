@@ -11,10 +11,11 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32, Bool
 from inkling.core.errors import RequestError
-from inkling.stores._ivf_index import IvfIndex, give_back
+from inkling.stores._ivf_index import IvfIndex, give_back, spare
 from inkling.stores._vector_folds import Plan, folded
 from inkling.stores._vector_snapshot import ROOM, Base, Snapshot, best, contains, room
 
+__all__ = ["EXACT_UP_TO", "VectorTable", "contains", "spare"]
 EXACT_UP_TO = 50_000
 _LOG = logging.getLogger("inkling")
 _MOST_BESIDE = 2048
@@ -30,7 +31,8 @@ class VectorTable:
     thread too, and until it is ready everything is scanned.
 
     With ``keep="codes"`` the base keeps a byte for each number and nothing else: a fourth of the memory, and scores
-    and vectors that are only that exact. With "vectors" what the index finds is scored exactly.
+    and vectors that are only that exact. With "vectors" what the index finds is scored exactly. "elsewhere" is "codes"
+    for who holds the vectors, asks for half as many more (``spare``), and puts them in order by them.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class VectorTable:
         *,
         exact_up_to: int = EXACT_UP_TO,
         recall: float = 0.95,
-        keep: Literal["vectors", "codes"] = "vectors",
+        keep: Literal["vectors", "codes", "elsewhere"] = "vectors",
     ) -> None:
         """Start empty, for vectors of ``dim`` numbers."""
         self.dim = dim

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,17 +50,19 @@ class Popularity:
             self.amounts = np.pad(self.amounts, (0, most + 1 - len(self.amounts)))
         np.add.at(self.amounts, rows, np.exp2(np.clip(self._lives(ts), -_FARTHEST, _FARTHEST)))
 
-    def _lives(self, ts: Array) -> Array:
+    def _lives(self, ts: Array | int) -> Any:
         return (ts - self.start) / (_DAY_MS * self.half_life_days)
 
     def of_rows(self, rows: I32, now: int) -> F32:
         """Return log(1 + amount) (N,) as it weighs at ``now``."""
-        faded = float(np.exp2(-np.clip(self._lives(np.float64(now)), -_FARTHEST, _FARTHEST)))
-        known = np.minimum(rows, len(self.amounts) - 1)
-        amounts = (
-            np.where(rows < len(self.amounts), self.amounts[known], 0.0) if len(self.amounts) else np.zeros(len(rows))
-        )
-        return np.log1p(amounts * faded).astype(np.float32)
+        faded = 2.0 ** -min(max(float(self._lives(now)), -_FARTHEST), _FARTHEST)
+        if not len(self.amounts):
+            return np.zeros(len(rows), dtype=np.float32)
+        amounts = self.amounts.take(rows, mode="clip")
+        amounts *= faded
+        if len(rows) and int(rows.max()) >= len(self.amounts):
+            amounts[rows >= len(self.amounts)] = 0.0
+        return np.log1p(amounts, out=amounts).astype(np.float32)
 
     def best(self, k: int) -> I32:
         """Return the rows of the k most popular items."""

@@ -13,6 +13,7 @@ from inkling.engine.pipelines._lean_columns import NEAR, Past, Popularity, again
 from inkling.kernels.topk import topk
 from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval.base import Placed
+from inkling.stores.vectors import contains
 
 SOURCES = ("near", "repeat", "popular")
 _OWN = 50  # of a person's last items, where things are shown again
@@ -61,7 +62,7 @@ class LeanRecall:
         elif person.any():
             rows = _scanned(self.model.vectors, person, query, at, limit) if near is None else near
             own = past.last_distinct(_OWN) if self.again else rows[:0]
-            own = open_to(own[~np.isin(own, rows)], query, at) if len(own) else own
+            own = open_to(own[~contains(np.sort(rows), own)], query, at) if len(own) else own
             sources = np.zeros(len(rows) + len(own), dtype=np.int8)
             sources[len(rows) :] = 1
             rows = np.concatenate([rows, own]) if len(own) else rows
@@ -106,7 +107,7 @@ def open_to(rows: I32, query: Query, at: int) -> I32:
     if query.allowed is not None:
         rows = rows[query.allowed[rows]]
     if query.exclude is not None:
-        rows = rows[~np.isin(rows, query.exclude[at])]
+        rows = rows[~contains(np.sort(query.exclude[at]), rows)]
     return rows
 
 
