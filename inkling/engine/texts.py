@@ -45,6 +45,11 @@ class TextReader:
         self._held: dict[tuple[str, int, bool], CachedEncoder] = {}
         self._run = Run()
 
+    @property
+    def source(self) -> str:
+        """Return what is opened: the name, or the folder that reads in its place."""
+        return self._source
+
     def use(self, run: Run) -> None:
         """Take the threads and the progress of a run for what is read from now on."""
         self._run = run

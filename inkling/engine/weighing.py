@@ -62,7 +62,7 @@ def weigh_here(folder: Path, *, n: int, n_texts: int) -> Weighed:
 
     with open_engine("memory://", folder) as engine:
         engine.warm()
-        people, sentences = _people(engine, n), _sentences(engine, 2 * n_texts)
+        people, sentences = people_of(engine, n), sentences_of(engine, 2 * n_texts)
         latency = {PERSON: _timed(engine.recommend, people)} if people else {}
         if sentences:
             half = len(sentences) // 2
@@ -71,7 +71,7 @@ def weigh_here(folder: Path, *, n: int, n_texts: int) -> Weighed:
         return Weighed(latency, resident_bytes(), _items_per_s(engine))
 
 
-def _people(engine: Any, n: int) -> list[str]:
+def people_of(engine: Any, n: int) -> list[str]:
     """Return people with events, in no order."""
     base = engine.bundle.base
     rows = np.unique(base.interactions.user_rows)
@@ -79,7 +79,7 @@ def _people(engine: Any, n: int) -> list[str]:
     return [base.user_ids.id_of(int(row)) for row in chosen]
 
 
-def _sentences(engine: Any, n: int) -> list[str]:
+def sentences_of(engine: Any, n: int) -> list[str]:
     """Return distinct sentences of a question's length out of the catalogue, none of which was read yet."""
     texts = [text for text in engine.bundle.base.items.texts() if text]
     chosen = np.random.default_rng(0).permutation(len(texts))[:n].tolist()
