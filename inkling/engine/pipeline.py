@@ -90,11 +90,11 @@ class PipelineReport(msgspec.Struct, frozen=True):
     fit_s: float = 0.0
     left_out: tuple[str, ...] = ()
     """What was left out, each with its reason: a missing extra, a size limit, the time limit."""
+    ratings: dict[str, float] = {}
+    """RMSE and MAE of the rating that ``score`` answers, on values held out; empty where it answers a probability."""
     reading: dict[str, float] = {}
     """NDCG@10 of a language model that teaches the ranker or reads candidates again, on the newest window, beside the
     fast order's; and the milliseconds of one candidate."""
-    ratings: dict[str, float] = {}
-    """RMSE and MAE of the rating that ``score`` answers, on values held out; empty where it answers a probability."""
 
 
 class CacheCounts(msgspec.Struct, frozen=True):
