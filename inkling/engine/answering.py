@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, overload
 
 import msgspec
@@ -78,7 +79,9 @@ class Answering(Trying):
 
     def _answered(self, questions: list[Ask], serving: Serving, treatment: Treatment) -> list[Recommendation]:
         """Answer by one serving throughout, whatever is swapped meanwhile."""
-        trace = Trace(min((ask.budget_ms for ask in questions if ask.budget_ms is not None), default=None))
+        limit_ms = min((ask.budget_ms for ask in questions if ask.budget_ms is not None), default=None)
+        trace = Trace(limit_ms, serving.costs)
+        trace.budget.begin(len(questions))
         if (newest := max(question.min_version or 0 for question in questions)) > 0:
             serving.commits.reach(newest)
         version = serving.commits.version
@@ -90,13 +93,22 @@ class Answering(Trying):
             questions = [speaking.spoken(asked, known, serving.views) for asked, known in pairs]
             inside = self._inside(questions)
             talk = following.talk_of(inside, serving.views, now_ms=now_ms)
-            query = serving.query_of([talk.question] if talk else inside, now_ms=now_ms)
+            asked = [talk.question] if talk else inside
+            if not talk and any([ask.text for ask in asked]) and not trace.budget.fits("text", "state"):
+                asked = inside = [_unread(ask) for ask in asked]
+            with trace.budget.part("text", "state") if any([ask.text for ask in asked]) else nullcontext():
+                query = serving.query_of(asked, now_ms=now_ms)
             query = talk.applied(query, serving.views, serving.pipeline) if talk else query
         found = serving.pipeline.recommend(query, k, trace)
         with trace.stage("answer"):
-            lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
+            explained = any([ask.explain for ask in questions])
+            if explained and not trace.budget.fits("reasons", "answer"):
+                explained, questions = False, [msgspec.structs.replace(ask, explain=False) for ask in questions]
+            with trace.budget.part("reasons", "answer") if explained else nullcontext():
+                lines = asking.lines_of(questions, query, found, serving.views, serving.pipeline)
             told = talk.told(lines[0], serving.views) if talk else following.NOTHING_TOLD
             lines = [told.lines] if talk else lines
+        trace.budget.settle(trace.timings_ms)
         share = 1 / len(questions)
         timings = {stage: round(ms * share, 4) for stage, ms in trace.timings_ms.items()}
         answers = [
@@ -127,6 +139,10 @@ class Answering(Trying):
             kept = following.said(chain) if may(who, "store", self.views.consent) else {}
             asked = self._door.asked(kept)
             self._impressions.add(answer, who=who, asked=asked, now_ms=now_ms, dealt=logged(treatment))
+
+    def costs(self) -> dict[str, float]:
+        """Return how many milliseconds each part of an answer is expected to take for one person; see ``budget``."""
+        return self._serving.costs.told()
 
     def similar(self, item_id: str, *, k: int = 10) -> Recommendation:
         """Return the items most like one.
@@ -189,3 +205,9 @@ class Answering(Trying):
             "contributions": dict(found.contributions),
             "features": dict(found.features),
         }
+
+
+def _unread(question: Ask) -> Ask:
+    """Return a question without its text, for which there is no time; what else is known answers it."""
+    nobody = not question.user_id and not question.session_id and question.history is None
+    return msgspec.structs.replace(question, text=None, history=() if nobody else question.history)

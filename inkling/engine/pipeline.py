@@ -18,6 +18,7 @@ from inkling.core.jagged import Jagged
 from inkling.core.query import Query
 from inkling.core.registry import Registry
 from inkling.core.run import Run
+from inkling.engine.budget import Budget, Costs
 from inkling.retrieval.base import Because
 
 PIPELINES = Registry("inkling.engine.pipelines", kind="pipeline")
@@ -26,19 +27,17 @@ PIPELINES = Registry("inkling.engine.pipelines", kind="pipeline")
 class Trace:
     """Milliseconds by stage of one answer, in the order of the stages; its budget, and what that left out."""
 
-    __slots__ = ("_budget_ms", "_start", "left_out", "timings_ms")
+    __slots__ = ("budget", "left_out", "timings_ms")
 
-    def __init__(self, budget_ms: float | None = None) -> None:
-        """Begin an answer that may take ``budget_ms`` from now on; None is no limit."""
-        self._budget_ms, self._start = budget_ms, time.perf_counter()
+    def __init__(self, budget_ms: float | None = None, costs: Costs | None = None) -> None:
+        """Begin an answer that may take ``budget_ms`` from now on, None is no limit; ``costs`` is what parts take."""
         self.timings_ms: dict[str, float] = {}
         self.left_out: list[str] = []
+        self.budget = Budget(budget_ms, costs, self.left_out)
 
     def remaining_ms(self) -> float:
         """Return what is left of the budget; infinity without one."""
-        if self._budget_ms is None:
-            return float("inf")
-        return self._budget_ms - 1000 * (time.perf_counter() - self._start)
+        return self.budget.remaining_ms()
 
     def stage(self, name: str) -> Stage:
         """Return what adds the time spent inside it to the stage ``name``."""
@@ -188,13 +187,6 @@ class Reads(Pipeline, Protocol):
     def read(self, texts: Sequence[str]) -> F32: ...
     def place_items(self, item_rows: I32, vectors: F32) -> None: ...
     def forget(self, texts: Sequence[str]) -> None: ...
-
-
-@runtime_checkable
-class Cached(Pipeline, Protocol):
-    """A pipeline that keeps what it computed: cache by name, such as ``texts``."""
-
-    def caches(self) -> Mapping[str, CacheCounts]: ...
 
 
 @runtime_checkable

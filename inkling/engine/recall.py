@@ -20,6 +20,7 @@ from inkling.core.dataset import Dataset, Interactions
 from inkling.core.errors import DataError, MissingExtraError
 from inkling.core.query import Query
 from inkling.core.run import Run
+from inkling.engine.budget import Budget
 from inkling.engine.stack import Listed, Stack
 from inkling.engine.weights import power
 from inkling.retrieval import RETRIEVERS
@@ -28,6 +29,7 @@ from inkling.retrieval.base import ItemUpdatable, Retriever, Scorer, Updatable
 OPINION = "says_"
 RANK = "rank_"
 _BLOCK_CELLS = 8_000_000
+_LEAST_WORTH = 0.01  # a member without weight comes last
 _MINUTE_MS = 60_000
 _A_WORD = np.float32(0.01)  # members without weight are a source where no other speaks for an item
 
@@ -91,10 +93,13 @@ class Recall:
         """Return the names of the columns of opinions."""
         return tuple(OPINION + name for name in self.members)
 
-    def candidates(self, query: Query, weights: Mapping[str, float], *, limit: int) -> Candidates:
+    def candidates(
+        self, query: Query, weights: Mapping[str, float], *, limit: int, budget: Budget | None = None
+    ) -> Candidates:
         """Return at most ``limit`` candidates for each person, by the weighted sum of opinions, with all opinions.
 
-        An opinion is a member's score divided by its best score for this person, so 1 is its favourite.
+        An opinion is a member's score divided by its best score for this person, so 1 is its favourite. What does not
+        fit a ``budget`` has none.
         """
         parts = []
         query = self._narrowed(query)
@@ -102,7 +107,7 @@ class Recall:
         for begin in range(0, len(query), size):
             block = range(begin, min(begin + size, len(query)))
             part = query if len(block) == len(query) else query.take(block)
-            parts += self._block(part, weights, limit)
+            parts += self._block(part, weights, limit, budget)
         return _gather(parts, tuple(self.members), power(weights, tuple(self.members), np.diff(query.history.offsets)))
 
     def _narrowed(self, query: Query) -> Query:
@@ -114,8 +119,10 @@ class Recall:
             self._all_open = allowed
         return replace(query, allowed=None)
 
-    def _block(self, query: Query, weights: Mapping[str, float], limit: int) -> list[tuple[I32, F32, F32]]:
-        spoken = self._spoken(query)
+    def _block(
+        self, query: Query, weights: Mapping[str, float], limit: int, budget: Budget | None
+    ) -> list[tuple[I32, F32, F32]]:
+        spoken = self._spoken(query, weights, budget)
         best = _favourites(spoken, query)
         powers = power(weights, tuple(self.members), np.diff(query.history.offsets))
         out = []
@@ -134,17 +141,28 @@ class Recall:
             out.append((rows[order], fused[order], says.take(order, axis=1)))
         return out
 
-    def _spoken(self, query: Query) -> F32:
+    def _spoken(self, query: Query, weights: Mapping[str, float], budget: Budget | None) -> F32:
         """Return the members' scores (members, B, n_items), each in its own units."""
         out = np.empty((len(self.members), len(query), query.n_items), dtype=np.float32)
         stack = self._stacked(query.n_items)
         for person in range(len(query)) if stack.slots else ():
             for slot, row in zip(stack.slots, stack.scores(query, person), strict=True):
                 out[slot, person] = row
-        for slot, (name, member) in enumerate(self.members.items()):
-            if slot not in stack.slots:
-                out[slot] = self._asked(name, member, query)
+        slots = {name: slot for slot, name in enumerate(self.members) if slot not in stack.slots}
+        worth = {name: weights.get(name, 0.0) + _LEAST_WORTH for name in slots}
+        for name in budget.by_worth(worth) if budget is not None and budget.limited else slots:
+            out[slots[name]] = self._heard(name, query, budget)
         return out
+
+    def _heard(self, name: str, query: Query, budget: Budget | None) -> F32 | float:
+        """Return what a member says, or 0 where there is no time for it."""
+        member = self.members[name]
+        if budget is None or getattr(member, "impersonal", False):  # the latter is kept, and costs next to nothing
+            return self._asked(name, member, query)
+        if not budget.fits(name, "recall"):
+            return 0.0
+        with budget.part(name, "recall"):
+            return self._asked(name, member, query)
 
     def _stacked(self, n_items: int) -> Stack:
         if self._stack is None or self._stack.width < n_items:
@@ -187,12 +205,9 @@ class Recall:
             return rows[open_to[rows]] if open_to is not None else rows
         wanted = mine if open_to is None else np.where(open_to, mine, 0)
         among = np.zeros(wanted.shape[1], dtype=np.bool_)
-        for row, k in zip(wanted, self._limits(), strict=True):
+        for row, k in zip(wanted, [self.k[name] for name in self.members], strict=True):
             among[_best_of(row, k)] = True
         return among.nonzero()[0].astype(np.int32)
-
-    def _limits(self) -> list[int]:
-        return [self.k[name] for name in self.members]
 
 
 def _retriever(config: MemberConfig, name: str, encoder: Any) -> Retriever:

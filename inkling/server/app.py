@@ -17,6 +17,7 @@ from inkling.server.errors import HttpError, error_response
 from inkling.server.gate import Gate
 from inkling.server.keys import Keys
 from inkling.server.live import Hub
+from inkling.server.load import Load
 from inkling.server.metrics import Metrics
 from inkling.server.openapi import describe
 from inkling.server.routes import ENDPOINTS
@@ -36,7 +37,9 @@ def create_app(engine: Engine, *, keys: Iterable[str] = (), max_body_bytes: int 
         max_body_bytes: Longer bodies are refused with 413.
     """
     metrics = Metrics()
-    around = Surroundings(engine, Keys(keys), metrics, max_body_bytes, describe(ENDPOINTS), Hub(engine, metrics))
+    around = Surroundings(
+        engine, Keys(keys), metrics, max_body_bytes, describe(ENDPOINTS), Hub(engine, metrics), Load()
+    )
     app = Starlette(
         routes=_routes(around),
         middleware=[Middleware(Gate, metrics=around.metrics, keys=around.keys)],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inkling.engine.base import Engine
     from inkling.server.keys import Keys
     from inkling.server.live import Hub
+    from inkling.server.load import Load
     from inkling.server.metrics import Metrics
 
 
@@ -32,6 +33,7 @@ class Surroundings:
     max_body_bytes: int
     document: Mapping[str, Any]
     live: Hub
+    load: Load
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class Metrics:
         )
         self.durations = Histogram("inkling_http_request_seconds", "Time from request to answer.", ("route",))
         self.stages = Histogram("inkling_stage_seconds", "Time of each stage of a recommendation.", ("stage",))
+        self.shed = Counter(
+            "inkling_shed_total",
+            "Answers short of parts for want of time, or refused.",
+            ("what",),
+        )
         self.changes = Histogram(
             "inkling_event_to_order_seconds",
             "From a change to an order that reflects it: answerable to whoever asks, or pushed to an open stream.",
@@ -98,7 +103,7 @@ class Metrics:
     def render(self, about: Mapping[str, Any]) -> str:
         """Return everything as text; ``about`` is what the engine says of itself."""
         lines: list[str] = []
-        for family in (self.requests, self.durations, self.stages, self.changes, self.events):
+        for family in (self.requests, self.durations, self.stages, self.changes, self.shed, self.events):
             lines += family.lines()
         lines += _gauges(about)
         return "\n".join(lines) + "\n"
@@ -113,6 +118,7 @@ def _gauges(about: Mapping[str, Any]) -> list[str]:
         ("n_items", "inkling_items", "Items in the catalogue."),
         ("n_users", "inkling_users", "People known."),
         ("n_events", "inkling_events_stored", "Events held."),
+        ("least_s", "inkling_least_seconds", "What the cheapest answer is expected to take."),
         ("n_streams", "inkling_streams", "Streams of lists that are open."),
         ("unread_waiting", "inkling_unread_items", "Items written whose text is not read yet."),
         ("unread_queued", "inkling_reading_queue", "Items in the bounded queue of the reader."),

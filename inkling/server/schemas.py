@@ -26,7 +26,7 @@ ASK_FIELDS = {
     "context": "What is known of the moment, such as the country.",
     "budget_ms": "Milliseconds for the answer; what finds no time is named in left_out.",
     "min_version": "The answer must reflect this version.",
-    "cursor": "Goes on where an answer ended.",
+    "cursor": "Of an answer to the same question: goes on after what was shown.",
     "after": "recommendation_id of an answer that text follows up: cheaper, more like the second, not horror.",
     "explain": "Reasons with the signed share of each signal.",
     "language": "Of the reasons: en or zh; empty: context.language, Accept-Language, the person's own.",

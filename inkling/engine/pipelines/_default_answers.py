@@ -72,20 +72,23 @@ class DefaultAnswers:
         limit = max(self.config.n_candidates, k)
         with trace.stage("recall"):
             limited = self._shown.limited(query)
-            items = self._recall.candidates(limited, self._choice.weights, limit=limit)
+            items = self._recall.candidates(limited, self._choice.weights, limit=limit, budget=trace.budget)
             if query.texts:
                 asked = self._said.asked(limited, items)
-                items = self._recall.candidates(asked, self._choice.weights, limit=limit + _MORE_BY_TEXT)
-        with trace.stage("features"):
-            if self._choice.order != "fused":
+                more = limit + _MORE_BY_TEXT
+                items = self._recall.candidates(asked, self._choice.weights, limit=more, budget=trace.budget)
+        ranked = self._choice.order != "fused" and trace.budget.fits("ranker", "features")
+        if ranked:
+            with trace.stage("features"), trace.budget.part("ranker", "features"):
                 wanted = asked_columns(self._choice.ranker)
                 items = ranked_fields(self._described(limited, items, wanted=wanted))
         with trace.stage("rank"):
-            scores = self._probability(self._scores(limited, items))
+            scores = self._ordered(limited, items, trace) if ranked else self._unranked(limited, items)
             bare = Candidates(items.offsets, items.item_rows, items.scores, items.sources, items.source_names)
             items = bare.with_scores(scores)
             if self._rereader is not None:
-                items = self._rereader.reread(limited, items, trace)
+                with trace.budget.part("cross", "rank"):
+                    items = self._rereader.reread(limited, items, trace)
             if query.texts:
                 items = self._said.joined(limited, items)
             if ABOUT in query.text_vectors and (sentences := self._spoken()) is not None:
@@ -109,6 +112,20 @@ class DefaultAnswers:
         """Return candidates with the columns that a ranker reads, but for the places of opinions."""
         found = self._features.compute(query, items, wanted=wanted)
         return near_fields(self._said.semantic.vectors, query, found, wanted=wanted)
+
+    def _ordered(self, query: Query, items: Candidates, trace: Trace) -> F32:
+        """Return probabilities by the ranker that was chosen."""
+        with trace.budget.part("ranker", "rank"):
+            return self._probability(self._scores(query, items))
+
+    def _unranked(self, query: Query, items: Candidates) -> F32:
+        """Return what members say together; where a ranker had no time, as a share of what they could say at most."""
+        said = choose.fused(query, items, self._choice.weights)
+        if self._choice.order == "fused":
+            return self._probability(said)
+        most = float(said.max(initial=0.0)) or 1.0
+        share: F32 = np.clip(said / np.float32(2 * most), 0.0, 1.0)
+        return share
 
     def _scores(self, query: Query, items: Candidates) -> F32:
         if self._choice.order == "fused" or self._choice.ranker is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
+from inkling.core.errors import OverloadError
 from inkling.core.recommendation import Recommendation
 from inkling.engine.base import Ask
 from inkling.engine.speaking import accepted, known
@@ -18,8 +21,16 @@ def _reads_text(call: Call) -> bool:
 
 def _answer(call: Call, question: Ask) -> Recommendation:
     question = spoken(call, question)
-    answer = call.engine.ask(question)
-    call.around.metrics.record_stages(answer.timings_ms)
+    metrics = call.around.metrics
+    try:
+        waited_ms = 1000 * (time.perf_counter() - call.arrived)
+        answer = call.around.load.answer(call.engine, question, waited_ms=waited_ms)
+    except OverloadError:
+        metrics.shed.add("answer")
+        raise
+    metrics.record_stages(answer.timings_ms)
+    if answer.left_out:
+        metrics.shed.add("parts")
     return answer
 
 
