@@ -48,8 +48,8 @@ def test_an_unknown_command_names_the_nearest(capsys):
 
 
 def test_a_command_of_later_is_unknown_too(capsys):
-    assert main(["compress"]) == 2
-    assert "There is no command 'compress'" in capsys.readouterr().err
+    assert main(["shrink"]) == 2
+    assert "There is no command 'shrink'" in capsys.readouterr().err
 
 
 def test_an_unknown_flag_names_the_nearest(capsys):
