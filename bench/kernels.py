@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from inkling.kernels import jagged, reference
+from inkling.kernels.lightgbm_text import from_lightgbm_text
 from inkling.kernels.topk import topk
-from inkling.kernels.trees import TreeEnsemble, from_lightgbm_text, score
+from inkling.kernels.trees import TreeEnsemble, score
 
 N_CANDIDATES, N_FEATURES, N_TREES, N_LEAVES = 200, 30, 100, 16
 

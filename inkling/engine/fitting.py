@@ -22,6 +22,7 @@ from inkling.engine.serving import Serving
 from inkling.engine.storing import Storing
 from inkling.events.folder import Folder
 from inkling.feedback.tally import Tally
+from inkling.stores.freed import give_back
 
 
 class Fitting(Storing):
@@ -76,6 +77,7 @@ class Fitting(Storing):
         self.pipeline.encode(["warm"])
         query = asking.query_of([Ask(history=())], self.views, self.pipeline, now_ms=self.now_ms())
         self.pipeline.recommend(query, 1, Trace())
+        give_back()  # of what opening an encoder took
         return self
 
     def fit(

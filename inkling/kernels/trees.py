@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from inkling.core.arrays import F32, F64, I32, I64, Array, Bool
 from inkling.core.errors import DataError, RequestError
+from inkling.kernels.tree_nodes import MOST_LEAVES, NodeTables, node_tables, score_nodes
 
 MAX_LEAVES = 64
 Masks: TypeAlias = NDArray[np.unsignedinteger[Any]]  # 16, 32 or 64 bits, one for each leaf
 
 # Masks looked up at once: those of a block stay in the second-level cache.
 _BLOCK_CELLS = 524_288
-# LightGBM's decision_type: bit 0 categorical, bit 1 default left, bits 2 and 3 what counts as missing.
-_CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT, _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2, 2, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,11 @@ class TreeEnsemble:
     leaf_value: F64  # (T, L)
     n_features: int
 
+    @cached_property
+    def used(self) -> I64:
+        """The feature columns (U,) that some tree asks about, ascending."""
+        return np.unique(self.feature[self.feature >= 0]).astype(np.int64)
+
     def __post_init__(self) -> None:
         n_trees, n_leaves = self.leaf_value.shape
         if n_leaves > MAX_LEAVES:
@@ -59,6 +63,14 @@ class TreeEnsemble:
     def n_trees(self) -> int:
         """Number of trees."""
         return len(self.leaf_value)
+
+    @cached_property
+    def nodes(self) -> NodeTables | None:
+        """The nodes side by side, which is the faster way for small trees; None for trees of many leaves."""
+        if self.leaf_value.shape[1] > MOST_LEAVES:
+            return None
+        masks, leaves = laid_out(self, "u2")
+        return node_tables((self.feature, self.threshold, self.nan_left), self.used, masks, leaves)
 
     @cached_property
     def tables(self) -> MaskTables:
@@ -116,7 +128,7 @@ def score(ensemble: TreeEnsemble, x: F32) -> F32:
     """
     if x.ndim != 2 or x.shape[1] != ensemble.n_features:
         raise RequestError(f"Features have shape {x.shape}, the trees expect (N, {ensemble.n_features}).")
-    return score_columns(ensemble, [x[:, feature] for feature in ensemble.tables.used.tolist()], len(x))
+    return score_columns(ensemble, [x[:, feature] for feature in ensemble.used.tolist()], len(x))
 
 
 def score_columns(ensemble: TreeEnsemble, columns: Sequence[F32], n: int) -> F32:
@@ -124,13 +136,15 @@ def score_columns(ensemble: TreeEnsemble, columns: Sequence[F32], n: int) -> F32
 
     Args:
         ensemble: The trees.
-        columns: One (N,) for each of ``ensemble.tables.used``. One that repeats a single number in memory (stride 0)
+        columns: One (N,) for each of ``ensemble.used``. One that repeats a single number in memory (stride 0)
             is looked up once.
         n: N.
     """
-    tables = ensemble.tables
     if not n:
         return np.empty(0, dtype=np.float32)
+    if ensemble.nodes is not None:
+        return score_nodes(ensemble.nodes, columns, n)
+    tables = ensemble.tables
     block = max(_BLOCK_CELLS // max(tables.survivors.size and len(columns) * ensemble.n_trees, 1), 1)
     if n <= block:
         return _score_block(tables, columns, n).astype(np.float32)
@@ -183,18 +197,24 @@ def build_tables(ensemble: TreeEnsemble) -> MaskTables:
     """
     n_trees, n_leaves = ensemble.leaf_value.shape
     kind = f"u{2 if n_leaves <= 16 else 4 if n_leaves <= 32 else 8}"
-    masks: Masks = ~np.zeros(ensemble.feature.shape, dtype=kind)
-    leaves = np.zeros((n_trees, n_leaves), dtype=np.float64)
-    for tree in range(n_trees):
-        order = _lay_out(ensemble, tree, masks)
-        leaves[tree, : len(order)] = ensemble.leaf_value[tree, order]
-    used = np.unique(ensemble.feature[ensemble.feature >= 0]).astype(np.int64)
+    masks, leaves = laid_out(ensemble, kind)
+    used = ensemble.used
     built = [_feature_table(ensemble, masks, int(feature)) for feature in used]
     first_leaf = np.arange(n_trees, dtype=np.int64) * n_leaves - _BIAS
     starts = np.cumsum([0, *(len(survivors) for _, survivors in built)])[:-1]
     stacked = np.concatenate([np.empty((0, n_trees), dtype=kind), *(survivors for _, survivors in built)])
     thresholds = tuple(asked for asked, _ in built)
     return MaskTables(used, thresholds, stacked, tuple(starts.tolist()), leaves.reshape(-1), first_leaf)
+
+
+def laid_out(ensemble: TreeEnsemble, kind: str) -> tuple[Masks, F64]:
+    """Return what each node spares when it is false (T, L - 1), and leaf values (T, L) from left to right."""
+    masks: Masks = ~np.zeros(ensemble.feature.shape, dtype=kind)
+    leaves = np.zeros(ensemble.leaf_value.shape, dtype=np.float64)
+    for tree in range(len(leaves)):
+        order = _lay_out(ensemble, tree, masks)
+        leaves[tree, : len(order)] = ensemble.leaf_value[tree, order]
+    return masks, leaves
 
 
 def _lay_out(ensemble: TreeEnsemble, tree: int, masks: Masks) -> list[int]:
@@ -231,75 +251,3 @@ def _feature_table(ensemble: TreeEnsemble, masks: Masks, feature: int) -> tuple[
     np.bitwise_and.at(table[-1], trees[goes_right], clears[goes_right])
     # NaN sorts after infinity, so a missing value finds the last row by the same search.
     return np.append(thresholds, np.float32(np.inf)), table
-
-
-def from_lightgbm_text(model: str) -> TreeEnsemble:
-    """Read the trees of ``lightgbm.Booster.model_to_string()``, without lightgbm.
-
-    Thresholds are lowered to the next 32-bit float, which decides every 32-bit input as the original does.
-
-    Args:
-        model: The model as text: one output, numerical splits, up to 64 leaves a tree.
-
-    Returns:
-        The trees; their score equals ``Booster.predict(x, raw_score=True)``, for a random forest divided by its trees.
-
-    Raises:
-        DataError: Where the text is not such a model, or uses what plain trees cannot express.
-    """
-    head, *sections = model.split("\nTree=")
-    header = _pairs(head)
-    if "max_feature_idx" not in header or not sections:
-        raise DataError("The text is not a LightGBM model with trees.", hint="Pass Booster.model_to_string().")
-    if header.get("num_tree_per_iteration", "1") != "1":
-        raise DataError("The LightGBM model has several outputs.", hint="Train it with one class.")
-    trees = [_pairs(section) for section in sections]
-    n_leaves = max([2, *(int(tree["num_leaves"]) for tree in trees)])
-    nodes = [_read_nodes(tree) for tree in trees]
-    columns = {name: _stack([node[name] for node in nodes], n_leaves - 1, fill) for name, fill in _FILL.items()}
-    leaves = _stack([_numbers(tree, "leaf_value") for tree in trees], n_leaves, 0.0)
-    if "average_output" in head.splitlines():
-        leaves /= len(trees)
-    n_features = np.array([int(header["max_feature_idx"]) + 1])
-    return TreeEnsemble.from_arrays({**columns, "leaf_value": leaves, "n_features": n_features})
-
-
-_FILL = {"feature": -1, "threshold": 0.0, "nan_left": False, "left": 0, "right": 0}
-
-
-def _stack(rows: Sequence[Array], width: int, fill: float) -> Array:
-    out = np.full((len(rows), width), fill, dtype=rows[0].dtype)
-    for index, row in enumerate(rows):
-        out[index, : len(row)] = row
-    return out
-
-
-def _read_nodes(tree: Mapping[str, str]) -> dict[str, Array]:
-    """Return the node columns of one tree, named as in ``TreeEnsemble``."""
-    decision = _numbers(tree, "decision_type").astype(np.int64)
-    missing = decision >> _MISSING_SHIFT
-    if tree.get("num_cat", "0") != "0" or (decision & _CATEGORICAL).any():
-        raise DataError("The LightGBM model has categorical splits.", hint="Encode categories as numbers.")
-    if tree.get("is_linear", "0") != "0":
-        raise DataError("The LightGBM model has linear leaves.", hint="Train with linear_tree=false.")
-    if (missing == _ZERO_IS_MISSING).any():
-        raise DataError("The LightGBM model treats zero as missing.", hint="Train with zero_as_missing=false.")
-    exact = _numbers(tree, "threshold")
-    with np.errstate(over="ignore"):
-        threshold = exact.astype(np.float32)
-    return {
-        "feature": _numbers(tree, "split_feature").astype(np.int32),
-        "threshold": np.where(threshold > exact, np.nextafter(threshold, np.float32(-np.inf)), threshold),
-        # Without a missing type of its own, LightGBM reads NaN as zero.
-        "nan_left": np.where(missing == _NAN_IS_MISSING, (decision & _DEFAULT_LEFT) > 0, exact >= 0),
-        "left": _numbers(tree, "left_child").astype(np.int32),
-        "right": _numbers(tree, "right_child").astype(np.int32),
-    }
-
-
-def _numbers(tree: Mapping[str, str], key: str) -> F64:
-    return np.array(tree.get(key, "").split(), dtype=np.float64)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return {key: value for key, _, value in (line.partition("=") for line in text.partition("\n\n")[0].splitlines())}

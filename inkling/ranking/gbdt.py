@@ -14,7 +14,8 @@ from inkling.core.config import Config
 from inkling.core.query import Query
 from inkling.core.run import Run
 from inkling.core.space import Choice, Real, Space, Whole
-from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, from_lightgbm_text, score_columns
+from inkling.kernels.lightgbm_text import from_lightgbm_text
+from inkling.kernels.trees import MAX_LEAVES, TreeEnsemble, score_columns
 from inkling.ranking._features import decode_names, encode_names, feature_names, people_with_both, table
 from inkling.ranking._position import corrected
 from inkling.ranking.base import RankingSet

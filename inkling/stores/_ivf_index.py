@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import math
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -209,12 +207,6 @@ def _coded(index: Any, vectors: F32) -> tuple[I64, Array]:
         cells[begin : begin + len(part)] = index.quantizer.search(part, 1)[1][:, 0]
         codes[begin : begin + len(part)] = index.sq.compute_codes(part)
     return cells, codes
-
-
-def give_back() -> None:
-    """Return freed memory to the system: lists are many small pieces, which the allocator would keep for itself."""
-    with suppress(AttributeError, OSError):  # elsewhere than with glibc there is no such function
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cells_for(n: int) -> int:

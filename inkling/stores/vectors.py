@@ -11,9 +11,10 @@ import numpy as np
 
 from inkling.core.arrays import F32, I32, Bool
 from inkling.core.errors import RequestError
-from inkling.stores._ivf_index import IvfIndex, give_back, spare
+from inkling.stores._ivf_index import IvfIndex, spare
 from inkling.stores._vector_folds import Plan, folded
 from inkling.stores._vector_snapshot import ROOM, Base, Snapshot, best, contains, room
+from inkling.stores.freed import give_back
 
 __all__ = ["EXACT_UP_TO", "VectorTable", "contains", "spare"]
 EXACT_UP_TO = 50_000

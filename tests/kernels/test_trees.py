@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inkling.core.errors import DataError, RequestError
-from inkling.kernels.trees import TreeEnsemble, from_lightgbm_text, score
+from inkling.kernels.lightgbm_text import from_lightgbm_text
+from inkling.kernels.trees import TreeEnsemble, score
 
 # x0 <= 1 ? (x1 <= 5 ? 10 : 20) : 30, whose leaves are numbered out of order, and a tree of one leaf.
 WORLD = """tree

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inkling.kernels import reference
-from inkling.kernels.trees import TreeEnsemble, from_lightgbm_text, score
+from inkling.kernels.lightgbm_text import from_lightgbm_text
+from inkling.kernels.trees import TreeEnsemble, score
 
 N_FEATURES = 12
 
