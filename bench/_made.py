@@ -134,23 +134,26 @@ def last_of(data: Dataset, n_people: int, *, seed: int = 0) -> Fold:
     )
 
 
-def points(n: int, dim: int, *, clustered: bool, seed: int = 0, world: int = 0) -> F32:
-    """Return unit vectors (n, dim): around centres of very different sizes, or anywhere.
+def points(n: int, dim: int, kind: str, *, seed: int = 0, world: int = 0) -> F32:
+    """Return unit vectors (n, dim).
 
     Args:
         n: How many.
         dim: Numbers in each.
-        clustered: Around two thousand centres, most of them around few, or anywhere.
+        kind: "clustered": around two thousand centres, most of them around few. "unclustered": one cloud, whose
+            directions matter less and less, as in factor models. "sphere": anywhere, which no data are.
         seed: Of the points.
         world: Of the centres: points of the same world belong together.
     """
     rng = np.random.default_rng((seed, 1))
     out = rng.standard_normal((n, dim), dtype=np.float32)
-    if clustered:
+    if kind == "clustered":
         centres = np.random.default_rng((world, 2)).standard_normal((N_CENTRES, dim), dtype=np.float32)
         mass = 1.0 / (np.arange(N_CENTRES) + 20.0)
         own = np.searchsorted(np.cumsum(mass / mass.sum()), rng.random(n), side="right").clip(0, N_CENTRES - 1)
         out *= np.float32(POINT_SPREAD)
         out += centres[own]
+    elif kind == "unclustered":
+        out *= (np.arange(1, dim + 1) ** -0.5).astype(np.float32)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     return out

@@ -44,7 +44,7 @@ def taught(*, epochs: int = 2) -> Lean:
 def big_bundle(n_items: int, n_people: int, *, seed: int = 0) -> Bundle:
     """Return a bundle of so many items in clusters and people with 50 events each."""
     state = taught().save()
-    vectors = points(n_items, DIM, clustered=True, seed=seed)
+    vectors = points(n_items, DIM, "clustered", seed=seed)
     rows = walks(vectors, n_people, seed=seed)
     base = _base(rows, n_items)
     rng = np.random.default_rng(seed)

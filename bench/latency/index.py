@@ -1,7 +1,8 @@
 # ruff: noqa: E402 - the number of threads must be set before numpy is imported
 """A million vectors searched on one thread while they change: ``python -m bench latency index``.
 
-Made-up vectors of 64 numbers, in clusters and without any. A table keeps them as codes alone (the goal of 100 MB) or
+Made-up vectors of 64 numbers: in clusters, and one cloud whose directions matter less and less (``--kinds sphere``
+adds what no data are: nothing near to anything; it has no goal). A table keeps them as codes alone (the goal of 100 MB) or
 beside the vectors themselves, which then settle the order. Recall is counted on queries that the tuning never saw,
 against looking at all. Beside the table, by turns: numpy's exact scan, and faiss flat.
 """
@@ -34,7 +35,7 @@ from inkling.stores.vectors import VectorTable
 DIM, K, N_QUERIES = 64, 100, 400
 GOAL_MS = {"clustered": 0.2, "unclustered": 0.8}
 GOAL_RECALL, GOAL_MB, GOAL_VISIBLE_MS = 0.95, 100.0, 1.0
-KINDS = ("clustered", "unclustered")
+KINDS = ("clustered", "unclustered", "sphere")
 
 
 def filled(vectors: F32, how: Literal["vectors", "codes"], *, recall: float) -> tuple[VectorTable, float]:
@@ -48,9 +49,8 @@ def filled(vectors: F32, how: Literal["vectors", "codes"], *, recall: float) -> 
 
 def measured(kind: str, how: Literal["vectors", "codes"], options: argparse.Namespace) -> dict[str, Any]:
     """Return memory, recall and durations of one kind of vectors, kept one way."""
-    clustered = kind == "clustered"
-    vectors = points(options.items, DIM, clustered=clustered)
-    queries = points(N_QUERIES, DIM, clustered=clustered, seed=1)
+    vectors, queries = points(options.items, DIM, kind), points(N_QUERIES, DIM, kind, seed=1)
+    filled(vectors[:3000], how, recall=options.recall)  # libraries, and the room that they keep for their work
     gc.collect()
     before = resident_mb()
     table, build_s = filled(vectors, how, recall=options.recall)
@@ -126,7 +126,7 @@ def _write(table: VectorTable, n: int, stop: threading.Event) -> None:
     rng = np.random.default_rng(0)
     while not stop.is_set():
         rows = rng.integers(0, n, 5).astype(np.int32)
-        table.put(rows, points(5, DIM, clustered=False, seed=int(rows[0])))
+        table.put(rows, points(5, DIM, "unclustered", seed=int(rows[0])))
         table.delete(rng.integers(0, n, 2).astype(np.int32))
         stop.wait(0.002)
 
@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--items", type=int, default=1_000_000, help="how many vectors (1,000,000)")
     parser.add_argument("--recall", type=float, default=GOAL_RECALL, help="what the width is tuned to (.95)")
     parser.add_argument("--rounds", type=int, default=10, help="blocks of 40 searches (10)")
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS[:2]), choices=KINDS)
     parser.add_argument("--quick", action="store_true", help="60,000 vectors: shows that it runs")
     parser.add_argument("--data", default=None, help="not needed: the vectors are made up")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results are kept ({OUT})")
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _goals(kind: str, how: str, one: dict[str, Any]) -> list[tuple[str, float, float, str]]:
     name = f"{kind}, {how}"
     goals = [
-        (f"{name}: search", one["took"]["table"]["quiet_p50_us"] / 1000, GOAL_MS[kind], "ms"),
+        (f"{name}: search", one["took"]["table"]["quiet_p50_us"] / 1000, GOAL_MS.get(kind, float("inf")), "ms"),
         (f"{name}: missed of the true {K}", 1 - one["recall"], round(1 - GOAL_RECALL, 6), ""),
         (f"{name}: new item visible, p99", one["visible_ms"]["p99"], GOAL_VISIBLE_MS, "ms"),
         (f"{name}: torn answers", float(one["torn"] + one["twice"]), 0.0, ""),

@@ -60,15 +60,25 @@ class Price:
         history = moment.query.history
         paid = self._of(history.item_rows)
         has = np.isfinite(paid) & (history.weights > 0)
-        person = np.repeat(np.arange(len(history)), np.diff(history.offsets))[has]
-        total = np.bincount(person, weights=paid[has], minlength=len(history))
+        paid = paid[has]
+        if len(history) == 1:
+            person, people = np.zeros(len(paid), dtype=np.int64), np.zeros(1, dtype=np.int64)
+        else:
+            person, people = np.repeat(np.arange(len(history)), np.diff(history.offsets))[has], moment.people
+        total = np.bincount(person, weights=paid, minlength=len(history))
         count = np.bincount(person, minlength=len(history))
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return np.stack([own, (own - mean[moment.people]).astype(np.float32)])
+        out = np.empty((2, len(rows)), dtype=np.float32)
+        out[0] = own
+        np.subtract(own, mean[people], out=out[1], casting="same_kind")
+        return out
 
     def _of(self, rows: Array) -> F32:
-        known = rows < len(self.log_price)
-        return np.where(known, self.log_price[np.where(known, rows, 0)], np.nan).astype(np.float32)
+        found = self.log_price.take(rows, mode="clip")
+        beyond = (rows < 0) | (rows >= len(self.log_price))
+        if beyond.any():
+            found[beyond] = np.nan
+        return found
 
     def state(self) -> Mapping[str, Array]:
         """Return the prices."""
