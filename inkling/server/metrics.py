@@ -106,6 +106,7 @@ class Metrics:
         for family in (self.requests, self.durations, self.stages, self.changes, self.shed, self.events):
             lines += family.lines()
         lines += _gauges(about)
+        lines += _cache_lines(about.get("caches") or {})
         return "\n".join(lines) + "\n"
 
 
@@ -151,6 +152,24 @@ def _arm_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in rows:
             labels = _braces([("arm", str(row["arm"])), ("bundle", str(row["bundle"]))])
             lines.append(f"{name}{labels} {_number(row[key])}")
+    return lines
+
+
+_CACHE_FAMILIES = (
+    ("hits", "inkling_cache_hits_total", "Questions that a cache answered.", "counter"),
+    ("misses", "inkling_cache_misses_total", "Questions that a cache could not answer.", "counter"),
+    ("entries", "inkling_cache_entries", "What a cache holds.", "gauge"),
+    ("bytes", "inkling_cache_bytes", "Memory that a cache takes.", "gauge"),
+    ("hit_rate", "inkling_cache_hit_rate", "Hits among all questions to a cache.", "gauge"),
+)
+
+
+def _cache_lines(caches: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return how each cache of the engine did."""
+    lines: list[str] = []
+    for key, name, meaning, kind in _CACHE_FAMILIES if caches else ():
+        rows = [f"{name}{_braces([('cache', cache)])} {_number(counts[key])}" for cache, counts in caches.items()]
+        lines += [*_header(name, meaning, kind), *rows]
     return lines
 
 

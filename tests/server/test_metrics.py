@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from inkling.server.metrics import BUCKETS_S, Counter, Histogram
+from inkling.server.metrics import BUCKETS_S, Counter, Histogram, Metrics
 
 LINE = re.compile(r'^[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? [0-9.e+-]+$')
 
@@ -45,6 +45,16 @@ def test_what_came_of_each_arm(client, engine, monkeypatch):
     assert all(LINE.match(line) for line in text.splitlines() if not line.startswith("#"))
     monkeypatch.setattr(engine, "feedback", list, raising=False)
     assert "inkling_arm" not in client.get("/metrics").text
+
+
+def test_hit_rates_of_caches():
+    counts = {"hits": 3, "misses": 1, "entries": 1, "bytes": 500, "hit_rate": 0.75}
+    text = Metrics().render({"caches": {"texts": counts, "people of sequence": counts}})
+    assert value(text, 'inkling_cache_hits_total{cache="texts"}') == 3
+    assert value(text, 'inkling_cache_hit_rate{cache="people of sequence"}') == 0.75
+    assert text.count("# TYPE inkling_cache_misses_total counter") == 1
+    assert all(LINE.match(line) for line in text.splitlines() if not line.startswith("#"))
+    assert "inkling_cache" not in Metrics().render({})
 
 
 def test_every_line_is_well_formed(client):
