@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.latency._world import CANDIDATES
 
-_ROUNDS = 300
+_ROUNDS = 100
 Score = Callable[[Any], Any]
 Size = tuple[int, int, float]
 """How many trees, with how many leaves, learning at what rate."""
