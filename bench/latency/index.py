@@ -2,9 +2,9 @@
 """A million vectors searched on one thread while they change: ``python -m bench latency index``.
 
 Made-up vectors of 64 numbers: in clusters, and one cloud whose directions matter less and less (``--kinds sphere``
-adds what no data are: nothing near to anything; it has no goal). A table keeps them as codes alone (the goal of 100 MB) or
-beside the vectors themselves, which then settle the order. Recall is counted on queries that the tuning never saw,
-against looking at all. Beside the table, by turns: numpy's exact scan, and faiss flat.
+adds what no data are: nothing near to anything; it has no goal). A table keeps them as codes alone (the goal of
+100 MB) or beside the vectors themselves, which then settle the order. Recall is counted on queries that the tuning
+never saw, against looking at all. Beside the table, by turns: numpy's exact scan, and faiss flat.
 """
 
 from __future__ import annotations
