@@ -66,11 +66,12 @@ class PeopleVectors:
 
     def put_items(self, item_rows: I32, vectors: F32) -> None:
         """Take in new or changed items, and forget every vector: histories may hold them."""
-        self._forget()
+        self.forget()
         self._place(item_rows, vectors)
-        self._forget()  # of what was computed from half of them
+        self.forget()  # of what was computed from half of them
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Drop every vector: nobody can tell whose each was."""
         with self._lock:
             self._age += 1
             self._kept.clear()
@@ -105,18 +106,25 @@ def remember_people(pipeline: Pipeline) -> None:
             open_.people, open_.put_items, open_.kept_people = kept.people, kept.put_items, kept
 
 
+def _kept(pipeline: Pipeline) -> dict[str, PeopleVectors]:
+    """Return the caches of a pipeline's members, by the member's name."""
+    members: Mapping[str, Any] = getattr(getattr(pipeline, "_recall", None), "members", {})
+    return {name: member.kept_people for name, member in members.items() if hasattr(member, "kept_people")}
+
+
+def forget_people(pipeline: Pipeline) -> None:
+    """Drop the vectors of people, as somebody among them is to be forgotten."""
+    for kept in _kept(pipeline).values():
+        kept.forget()
+
+
 def caches_of(pipeline: Pipeline) -> dict[str, CacheCounts]:
     """Return how a pipeline's caches did: ``texts`` by content, and ``people`` of a member by version."""
     found: dict[str, CacheCounts] = {}
     reader = getattr(pipeline, "_reader", None)
     if reader is not None:
         found["texts"] = reader.cache()
-    members: Mapping[str, Any] = getattr(getattr(pipeline, "_recall", None), "members", {})
-    for name, member in members.items():
-        kept: PeopleVectors | None = getattr(member, "kept_people", None)
-        if kept is not None:
-            found[f"people of {name}"] = kept.counts()
-    return found
+    return found | {f"people of {name}": kept.counts() for name, kept in _kept(pipeline).items()}
 
 
 def told(caches: Mapping[str, CacheCounts]) -> dict[str, dict[str, float]]:

@@ -19,6 +19,7 @@ from inkling.engine.clock import ClockName, LiveClock
 from inkling.engine.commit import Committer
 from inkling.engine.live import LiveViews
 from inkling.engine.newcomers import Newcomers
+from inkling.engine.people import forget_people
 from inkling.engine.pipeline import PIPELINES, Pipeline, Reads
 from inkling.engine.reading import Reading
 from inkling.engine.shelves import Shelf
@@ -131,6 +132,7 @@ class Keeper:
         said = [text for row in rows[rows >= 0].tolist() if (text := self.abouts.text_of(row))]
         for row in rows.tolist():
             self.abouts.drop(row)
+        forget_people(self._pipeline)
         if said and isinstance(self._pipeline, Reads):
             self._pipeline.forget(said)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkling.core.query import History, Query
-from inkling.engine.people import PeopleVectors, caches_of, remember_people, told
+from inkling.engine.people import PeopleVectors, caches_of, forget_people, remember_people, told
 from inkling.engine.pipeline import CacheCounts
 from inkling.retrieval._sequence import SequenceModel
 
@@ -157,6 +157,10 @@ def test_members_of_a_pipeline_are_remembered_once():
         model.people(query([4]))
     assert told(caches_of(Pipeline()))["people of sequence"]["hits"] == 2
     assert model.n_asked == 1
+    forget_people(Pipeline())
+    assert caches_of(Pipeline())["people of sequence"].entries == 0
+    model.people(query([4]))
+    assert model.n_asked == 2
 
 
 def test_an_engine_tells_of_its_caches(saved):
