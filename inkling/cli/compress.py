@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,7 +146,7 @@ def _encoders(args: argparse.Namespace, work: Compressing) -> Mapping[str, Calla
                 f"--encoders: '{name}' is neither made here, nor registered, nor a folder.",
                 hint=f"Made here: {', '.join(NAMES)}; registered: {', '.join(ENCODERS.names())}; or {NONE}.",
             )
-    return {**students.makers(), **{name: lambda source=source: source for name, source in others.items()}}
+    return {**students.makers(), **{name: partial(str, source) for name, source in others.items()}}
 
 
 def _walked(work: Compressing, limits: Limits, until: float) -> tuple[list[Measured], Measured | None]:

@@ -170,7 +170,8 @@ def trees_graph(model: Gbdt) -> bytes:
     if model._trees is None:
         raise _unfitted(model.name)
     draft, trees = Draft(), model._trees
-    raw = draft.add("TreeEnsembleRegressor", "x", domain=_TREES, n_targets=1, **tree_attributes(trees))
+    attributes: dict[str, Any] = tree_attributes(trees)
+    raw = draft.add("TreeEnsembleRegressor", "x", domain=_TREES, n_targets=1, **attributes)
     draft.add("Squeeze", raw, draft.axes(1), out="scores")
     return draft.bytes({"x": (_FLOAT, ["n", trees.n_features])}, {"scores": (_FLOAT, ["n"])})
 

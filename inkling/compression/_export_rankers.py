@@ -78,6 +78,7 @@ def _valued(config: Any, logits: Tensor) -> Tensor:
     """Return what two tasks' logits are worth, as ``multitask`` reads them out."""
     click, after = torch.sigmoid(logits.double()).unbind(dim=1)
     value = (config.click_value * click + config.conversion_value * click * after).clamp_min(_LEAST)
-    if config.click_value + config.conversion_value > 1:
-        return value.log().float()
-    return (value.log() - torch.log(1.0 - value.clamp_max(1 - 1e-7))).float()
+    worth: Tensor = value.log()
+    if config.click_value + config.conversion_value <= 1:
+        worth = worth - torch.log(1.0 - value.clamp_max(1 - 1e-7))
+    return worth.float()

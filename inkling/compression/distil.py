@@ -87,7 +87,7 @@ def taught_backbone(
     targets = lessons.vectors
     if targets.shape[1] > student.dim:
         mean, axes = main_directions(targets, student.dim)
-        targets = (targets - mean) @ axes
+        targets = ((targets - mean) @ axes).astype(np.float32)
     elif targets.shape[1] < student.dim:
         targets = np.pad(targets, ((0, 0), (0, student.dim - targets.shape[1])))
     unit = torch.nn.functional.normalize(torch.from_numpy(targets).float(), dim=-1).to(run.device)

@@ -161,7 +161,7 @@ def _members(engine: Any, people: Sequence[str]) -> tuple[Part, ...]:
     """Return what each member of the recall takes, asked alone for all of its scores."""
     members: Mapping[str, Any] = getattr(getattr(engine.pipeline, "_recall", None), "members", {})
     questions = _questions(engine, people)
-    found = []
+    found: list[Part] = []
     for name, member in members.items():
         ask = getattr(member, "scores", None) or (lambda query, member=member: member.retrieve(query, 100))
         found += _timed(name, ask, questions)

@@ -91,7 +91,7 @@ class Sentences:
         out[:, :width] = _to_one(found[:, :width])
         if near is not None:
             out += _NAMED * self._beside(query, near)
-        return np.where(said.any(axis=1)[:, None], _to_one(out), np.float32(0))
+        return np.where(np.asarray(said.any(axis=1))[:, None], _to_one(out), np.float32(0))
 
     def named(self, query: Query) -> list[I32]:
         """Return the items that each person's sentence names by their titles."""
@@ -210,7 +210,7 @@ def _best(vectors: F32, taken: csr_array, usual: F32, targets: I32) -> tuple[flo
 
 def _to_one(scores: F32) -> F32:
     """Return what is above 0 in shares of each row's best."""
-    kept = np.maximum(scores, 0)
+    kept: F32 = np.maximum(scores, 0)
     best = kept.max(axis=1, keepdims=True, initial=0)
     shares: F32 = kept / np.where(best > 0, best, 1)
     return shares

@@ -33,9 +33,9 @@ def cohesive(runs: Sequence[str], max_words: int, max_letters: int) -> dict[str,
         grams = _Grams.of(codes, n, len(signs) + 1)
         counts.append(grams.at)
         firm = grams.firm(counts, total, codes)
-        for place in np.flatnonzero(firm).tolist():
-            at = int(grams.first[place])
-            found.append((int(grams.n[place]), "".join(signs[code - 1] for code in codes[at : at + n].tolist())))
+        for gram in np.flatnonzero(firm).tolist():
+            at = int(grams.first[gram])
+            found.append((int(grams.n[gram]), "".join(signs[code - 1] for code in codes[at : at + n].tolist())))
     found.sort(key=lambda one: (-one[0], one[1]))
     words = {word: float(np.log(n / total)) for n, word in found[:max_words]}
     letters = sorted({letter for run in runs for letter in run})

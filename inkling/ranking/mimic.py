@@ -144,7 +144,7 @@ class Mimic:
 
     def state(self) -> Mapping[str, Array]:
         """Return names, scales and weights."""
-        scales = {"mean": self._mean, "scale": self._scale, "gaps": self._gaps}
+        scales: dict[str, Array] = {"mean": self._mean, "scale": self._scale, "gaps": self._gaps}
         return {"names": encode_names(self._names), **scales, **self._net}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:

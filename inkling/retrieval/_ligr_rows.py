@@ -139,6 +139,7 @@ def _last_place(block: Block, x: F32) -> F32:
     """Return (B, d): the block's answer at the last place of (B, L, d)."""
     n, length, dim = x.shape
     normed = _normed(x)
+    weights: F32
     query = (normed[:, -1] @ block.asked + block.asked_bias).reshape(n, -1, dim)
     weights = query @ normed.transpose(0, 2, 1)  # (B, heads, L)
     weights += _from_last(block.bias, length)
@@ -152,6 +153,7 @@ def _all_places(block: Block, x: F32) -> F32:
     heads = len(block.bias)
     normed = _normed(x)
     query, (keys, values) = normed @ block.query + block.query_bias, _pairs(block, normed)
+    weights: F32
     query, keys, values = (part.reshape(n, length, heads, -1).transpose(0, 2, 1, 3) for part in (query, keys, values))
     weights = query @ keys.transpose(0, 1, 3, 2)
     weights += _distances(block.bias, length)

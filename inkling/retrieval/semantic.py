@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from inkling.core.arrays import F32, I32, Array
+from inkling.core.arrays import F32, I32, Array, Bool
 from inkling.core.candidates import Candidates
 from inkling.core.dataset import Dataset
 from inkling.core.errors import DataError
@@ -169,7 +169,7 @@ class Semantic:
         found = self._index.top(self._vectors, people, query, k)
         if found is None:
             return None
-        heard = people.any(axis=1)
+        heard: Bool = np.asarray(people.any(axis=1))
         return [(rows, self._nearness(cosines)) if heard[at] else _NOTHING for at, (rows, cosines) in enumerate(found)]
 
     def _nearness(self, cosines: F32) -> F32:

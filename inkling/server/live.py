@@ -139,7 +139,11 @@ class Hub:
             return
         loop = asyncio.get_running_loop()
         if isinstance(self._engine, Pushes):
-            self._leave = self._engine.follow(lambda moved: loop.call_soon_threadsafe(self._hear, moved))
+
+            def hear(moved: Moved) -> None:
+                loop.call_soon_threadsafe(self._hear, moved)
+
+            self._leave = self._engine.follow(hear)
         self._task = loop.create_task(self._run())
 
     def _end(self) -> None:

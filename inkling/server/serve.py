@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import uvicorn
 
@@ -75,10 +75,10 @@ def protocol() -> type[asyncio.Protocol]:
     """Return uvicorn's fast reader of HTTP, which also notes when a request arrived: its wait counts, too."""
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-    class Stamping(HttpToolsProtocol):  # type: ignore[misc]
+    class Stamping(HttpToolsProtocol):
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self.scope["inkling.arrived"] = time.perf_counter()
+            cast("dict[str, Any]", self.scope)["inkling.arrived"] = time.perf_counter()
 
         def shutdown(self) -> None:
             """Let a stream end by itself: nobody waits for one that would never end."""

@@ -101,7 +101,7 @@ class IvfIndex:
         return self._tuned(sample, truth)
 
     def _tuned(self, sample: F32, truth: I64) -> Self:
-        widths = []
+        widths: list[int] = []
         for depth in DEPTHS:
             least = widths[-1] if widths else 1  # a longer answer never needs fewer cells
             widths.append(self._width_for(sample, truth[:, :depth], least))

@@ -176,9 +176,11 @@ class Snapshot:
         vectors = self.base.vectors
         if vectors is None:
             return scores
+        exact: F32
         if len(queries) == 1:
-            return (vectors.take(at[0], axis=0, mode="clip") @ queries[0])[None]
-        exact: F32 = np.einsum("bkd,bd->bk", vectors.take(at, axis=0, mode="clip"), queries)
+            exact = (vectors.take(at[0], axis=0, mode="clip") @ queries[0])[None]
+            return exact
+        exact = np.einsum("bkd,bd->bk", vectors.take(at, axis=0, mode="clip"), queries)
         return exact
 
 

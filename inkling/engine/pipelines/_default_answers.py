@@ -105,8 +105,11 @@ class DefaultAnswers:
     @property
     def _near(self) -> Callable[[Query], F32] | None:
         """Return what scores items by a few that somebody likes: a collaborative member, where there is one."""
-        found = (self._recall.members.get(name) for name in _COLLABORATIVE)
-        return next((member.scores for member in found if isinstance(member, Scorer)), None)
+        for name in _COLLABORATIVE:
+            member = self._recall.members.get(name)
+            if isinstance(member, Scorer):
+                return member.scores
+        return None
 
     def _described(self, query: Query, items: Candidates, *, wanted: frozenset[str] | None = None) -> Candidates:
         """Return candidates with the columns that a ranker reads, but for the places of opinions."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inkling.core.arrays import F32, I8, I32
+from inkling.core.arrays import F32, I8, I32, Bool
 from inkling.core.candidates import Candidates
 from inkling.core.query import Query
 from inkling.engine.pipelines._lean_columns import NEAR, Past, Popularity, again, columns, recent_of, stacked
@@ -114,7 +114,7 @@ def open_to(rows: I32, query: Query, at: int) -> I32:
 def _scanned(vectors: F32, person: F32, query: Query, at: int, limit: int) -> I32:
     """Return the rows of the largest products, by looking at all of them."""
     n = min(len(vectors), query.n_items)
-    mask = vectors[:n].any(axis=1)
+    mask: Bool = np.asarray(vectors[:n].any(axis=1))
     if query.allowed is not None:
         mask &= query.allowed[:n]
     if query.exclude is not None:
