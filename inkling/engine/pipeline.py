@@ -153,7 +153,8 @@ class Pipeline(Protocol):
     """
 
     name: str
-    config: Config
+    @property
+    def config(self) -> Config: ...
 
     def fit(self, data: Dataset, run: Run, *, minutes: float = 0.0) -> Self: ...
     def attach(self, mask_of: Callable[[Mapping[str, Any]], Bool]) -> None: ...
