@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def fit_twin(bundle: Bundle, fold: Fold, run: Run, *, minutes: float = 0.0) -> B
     if bundle.state.files:
         settings["encoder"] = str(next(iter(bundle.state.files.values())).parent)
     config = parse(Default.Config, settings, where="bundle")
-    twin = Default(config, bundle.scenario).fit(fold.train, run, minutes=minutes)
+    twin: Any = Default(config, bundle.scenario).fit(fold.train, run, minutes=minutes)
     return Bundle.of(twin, fold.train, fold.train.scenario, reflects=0)
 
 
