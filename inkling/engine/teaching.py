@@ -165,7 +165,7 @@ class Teaching:
         judges = _judges(past[0])
         newest, own = choose.part(past[0], judges), scores[0][np.isin(past[0].items.segment_rows, judges)]
         fast, cross = newest.ndcg(own), self._reread(rereader, newest, own)
-        reading = {**found.reading, "fast": float(fast.mean()), "cross": float(cross.mean())}
+        reading = {"fast": float(fast.mean()), **found.reading, "cross": float(cross.mean())}
         reading["cross_ms"] = rereader.cost_ms
         rereader.budget_ms = self.config.cross_budget_ms
         found = replace(found, reading=reading)

@@ -39,8 +39,8 @@ def cohesive(runs: Sequence[str], max_words: int, max_letters: int) -> dict[str,
     found.sort(key=lambda one: (-one[0], one[1]))
     words = {word: float(np.log(n / total)) for n, word in found[:max_words]}
     letters = sorted({letter for run in runs for letter in run})
-    place = {sign: at for at, sign in enumerate(signs)}
-    chances = {one: float(np.log(max(int(singles[place[one]]) if one in place else 1, 1) / total)) for one in letters}
+    spot = {sign: at for at, sign in enumerate(signs)}
+    chances = {one: float(np.log(max(int(singles[spot[one]]) if one in spot else 1, 1) / total)) for one in letters}
     return {**chances, **words}
 
 
