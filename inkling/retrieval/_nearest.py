@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 
 import numpy as np
 
@@ -27,35 +27,44 @@ class NearestItems:
 
     index_from: int = INDEX_FROM
     _table: VectorTable | None = None
+    _filler: Thread | None = None
+    _meanwhile: list[tuple[I32, F32]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
-
-    def reset(self) -> None:
-        """Forget the index: the model has other vectors now."""
-        self._table = None
 
     def put(self, item_rows: I32, vectors: F32) -> None:
         """Take in the vectors (n, d) of new or changed items; they are found at once."""
-        table = self._table
-        if table is None:
-            return
-        known = vectors.any(axis=1)
-        table.delete(item_rows[~known])
-        table.put(item_rows[known], vectors[known])
+        with self._lock:
+            if self._table is None:
+                if self._filler is not None:  # it may have read them already, or half of them
+                    self._meanwhile.append((item_rows, vectors.copy()))
+                return
+        _put(self._table, item_rows, vectors)
 
     def wait(self, vectors: F32) -> None:
         """Make the index of items' vectors (n, d) now, and wait until it answers."""
-        if (table := self._made(vectors)) is not None:
-            table.compact()
+        if self._made(vectors) is None and self._filler is not None:
+            self._filler.join()
+        if self._table is not None:
+            self._table.compact()
 
     def _made(self, vectors: F32) -> VectorTable | None:
+        """Return the table; where there is none yet, let a thread fill one."""
         if self._table is None and len(vectors) >= self.index_from:
             with self._lock:
-                if self._table is None:
-                    rows = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-                    table = VectorTable(vectors.shape[1], exact_up_to=self.index_from // 2, keep="elsewhere")
-                    table.put(rows, vectors[rows])
-                    self._table = table
+                if self._table is None and self._filler is None:
+                    self._filler = Thread(target=self._fill, args=(vectors,), name="inkling-nearest")
+                    self._filler.start()
         return self._table
+
+    def _fill(self, vectors: F32) -> None:
+        rows = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
+        table = VectorTable(vectors.shape[1], exact_up_to=self.index_from // 2, keep="elsewhere")
+        table.put(rows, vectors[rows])
+        with self._lock:
+            for item_rows, later in self._meanwhile:
+                _put(table, item_rows, later)
+            self._meanwhile.clear()
+            self._table = table
 
     def top(self, vectors: F32, people: F32, query: Query, k: int) -> list[tuple[I32, F32]] | None:
         """Return each person's best k allowed item rows and inner products, best first; None where all must be scanned.
@@ -93,3 +102,9 @@ class NearestItems:
         scores = np.einsum("bkd,bd->bk", vectors.take(np.maximum(rows, 0), axis=0, mode="clip"), people)
         best: F32 = np.where(rows >= 0, scores, -np.inf).max(axis=1)
         return best
+
+
+def _put(table: VectorTable, item_rows: I32, vectors: F32) -> None:
+    known = vectors.any(axis=1)
+    table.delete(item_rows[~known])
+    table.put(item_rows[known], vectors[known])

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from inkling.retrieval import build
 from inkling.retrieval._nearest import NearestItems
 from inkling.retrieval.base import Placed
 from inkling.stores._ivf_index import IvfIndex
+from inkling.stores.vectors import VectorTable
 from inkling.testing import worlds
 from inkling.testing.capability import has
 
@@ -107,8 +109,33 @@ def test_until_the_index_is_ready_everything_is_scanned():
     items.wait(vectors)
     assert items.top(vectors, vectors[:1], query, 5)[0][0][0] == np.argmax(vectors @ vectors[0])
     assert items.top(vectors, vectors[:1], query, 5000) is None
-    items.reset()
-    assert items._table is None
+
+
+def test_what_comes_while_the_index_is_filled_is_found(monkeypatch):
+    vectors = np.random.default_rng(0).standard_normal((100, 4)).astype(np.float32)
+    query = replace(worlds.shop(n_items=100).query(np.array([1], dtype=np.int32)), allowed=None)
+    items, began, go = NearestItems(index_from=50), Event(), Event()
+    put = VectorTable.put
+
+    def slow(self, rows, given):
+        if len(rows) == 100:
+            began.set()
+            go.wait(10)
+        put(self, rows, given)
+
+    monkeypatch.setattr(VectorTable, "put", slow)
+    assert items.top(vectors, vectors[:1], query, 5) is None
+    began.wait(10)
+    long = np.array([[9.0, 0.0, 0.0, 0.0]], dtype=np.float32)
+    items.put(np.array([7], dtype=np.int32), long)
+    items.put(np.array([8], dtype=np.int32), np.zeros((1, 4), dtype=np.float32))
+    changed = vectors.copy()
+    changed[7], changed[8] = long, 0.0
+    go.set()
+    items.wait(changed)
+    found = items.top(changed, long, query, 100)[0][0]
+    assert found[0] == 7
+    assert 8 not in found
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "semantic"])
