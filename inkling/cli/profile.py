@@ -76,7 +76,7 @@ def _measured(bundle: str, n: int) -> bytes:
 
 def _show(console: Console, found: Costs, most: int) -> None:
     for kind, parts in found.stages.items():
-        _times(console, f"{kind}, by stage", parts, shared=len(parts) > 1)
+        _times(console, f"{kind}, by stage" if len(parts) > 1 else kind, parts, shared=len(parts) > 1)
     if found.members:
         _times(console, "recall, each member alone", found.members[:most], shared=True)
     if found.layers:

@@ -100,7 +100,7 @@ def costs_of(folder: Path, *, n: int = 200) -> Costs:
         stages = {"a person": _asked(engine, [Ask(user_id=one) for one in people])}
         if half:
             stages["a sentence"] = _asked(engine, [Ask(text=one) for one in sentences[:half]])
-            stages["text to vector"] = _timed(_WHOLE, lambda one: engine.pipeline.encode([one]), sentences[half:])
+            stages["text to vector"] = _timed("reading", lambda one: engine.pipeline.encode([one]), sentences[half:])
         members = _members(engine, people)
         held.mark("what answering left behind")
         layers = _layers(engine, people)
