@@ -59,7 +59,8 @@ def written(
     sizes: dict[str, Any] = {}
     for form in told.forms.split(","):
         place = folder / f"{name}-{form}"
-        encoders[f"{name}, {form}"] = quantize(backbone, place, method=FORMS[form], texts=one.texts)
+        method = "dynamic" if told.quick and form == "int8" else FORMS[form]  # calibration takes its time
+        encoders[f"{name}, {form}"] = quantize(backbone, place, method=method, texts=one.texts)
         parameters = sum(p.numel() for p in backbone.model.parameters())
         sizes[f"{name}, {form}"] = {"parameters": parameters, "bytes": folder_bytes(place)}
     return encoders, sizes

@@ -77,9 +77,9 @@ def made(one: Shop, folder: Path, told: argparse.Namespace) -> tuple[dict[str, E
         encoders[STUDENT] = quantize(student, folder / "student", method=told.int8, texts=one.texts)
         sizes[STUDENT] = of_step(step, folder / "student", time.perf_counter() - begin)
     if "static" in forms:
-        said = {"max_seconds": seconds_of(told), **SETTINGS[one.task][STATIC], **dict(told.set)}
+        said = {"max_seconds": seconds_of(told), "unseen": not told.quick, **SETTINGS[one.task][STATIC]}
         begin = time.perf_counter()
-        table, step = distil_static(teacher, lessons, StaticConfig(**said), run=run)
+        table, step = distil_static(teacher, lessons, StaticConfig(**{**said, **dict(told.set)}), run=run)
         table.save(folder / "static")
         encoders[STATIC] = open_encoder(str(folder / "static"))
         sizes[STATIC] = of_step(step, folder / "static", time.perf_counter() - begin)
@@ -138,6 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", type=int, default=3, help="of the student (3)")
     parser.add_argument("--int8", default="static", help="how weights become int8: static or dynamic (static)")
     told = parser.parse_args(argv)
+    told.int8 = "dynamic" if told.quick else told.int8  # calibration takes its time
     told.rounds, out = min(told.rounds, 2) if told.quick else told.rounds, told.out or OUT
     found: dict[str, Any] = {"quick": told.quick, "on": "validation" if told.validate else "test", "tasks": {}}
     for task in told.sets.split(","):

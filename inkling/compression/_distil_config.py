@@ -105,6 +105,8 @@ class StaticConfig(TeachConfig, frozen=True, kw_only=True):
     """Length of a vector."""
     sif: Positive = 1e-4
     """A token begins with the weight ``sif / (sif + p)``, p being how common it is (Arora et al. 2017)."""
+    unseen: bool = True
+    """Whether tokens that the catalogue has not get a vector too, so that new texts are read whole."""
     pull: Positive = 1.0
     """Ridge of the regression on the teacher's vectors that the lessons begin with."""
     dropout: Share = 0.1

@@ -141,21 +141,23 @@ def _first(
 ) -> F32:  # fmt: skip
     """Return the table before the lessons: what the teacher reads in each token, weighed by rarity."""
     n_tokens = tokenizer.get_vocab_size(with_added_tokens=True)
-    read = _token_vectors(teacher, tokenizer, n_tokens, run)
+    rows = np.arange(n_tokens) if config.unseen else np.unique(flatten(ids)[0])
+    read = _token_vectors(teacher, tokenizer, rows, run)
     if read.shape[1] != len(axes):  # the lessons are another model's: their directions mean nothing here
         axes = _axes(read, config.dim)
     counts = np.bincount(flatten(ids)[0], minlength=n_tokens) + 1.0
     common = counts / counts.sum()
     weights = (config.sif / (config.sif + common)).astype(np.float32)
-    table = _widened((read - read.mean(axis=0)) @ axes, config.dim) * weights[:, None]
+    table = np.zeros((n_tokens, config.dim), np.float32)
+    table[rows] = _widened((read - read.mean(axis=0)) @ axes, config.dim) * weights[rows, None]
     special = [row for row, token in tokenizer.get_added_tokens_decoder().items() if token.special]
     table[special] = 0
-    return table
+    return np.asarray(table, dtype=np.float32)
 
 
-def _token_vectors(teacher: Backbone | Encoder, tokenizer: Tokenizer, n_tokens: int, run: Run) -> F32:
-    """Return (n_tokens, D): each token read alone, between the marks that the tokenizer sets."""
-    parts = [range(at, min(at + _AT_ONCE, n_tokens)) for at in range(0, n_tokens, _AT_ONCE)]
+def _token_vectors(teacher: Backbone | Encoder, tokenizer: Tokenizer, rows: I64, run: Run) -> F32:  # (N, D)
+    """Return each token read alone, between the marks that the tokenizer sets."""
+    parts = [rows[at : at + _AT_ONCE].tolist() for at in range(0, len(rows), _AT_ONCE)]
     told = run.track(parts, "tokens", total=len(parts))
     if not isinstance(teacher, Backbone):
         return np.concatenate([teacher.encode([tokenizer.decode([row]) for row in part]) for part in told])

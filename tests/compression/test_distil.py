@@ -325,6 +325,8 @@ def test_tokens_that_the_catalogue_has_not_are_still_read(teacher):
     table, _ = distil_static(teacher, lessons, TABLE)
     assert table.encode(["mug"]).any()
     assert table.served.unknown_share(["mug"]).tolist() == [0]
+    small, _ = distil_static(teacher, lessons, StaticConfig(dim=16, epochs=1, held_out=0.0, unseen=False))
+    assert small.served.unknown_share(["mug", "a red cup"]).tolist() == [1, 0]
 
 
 def test_any_encoder_teaches_a_table():
