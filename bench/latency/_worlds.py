@@ -25,7 +25,7 @@ _LESSON_PEOPLE, _NEAR, _POOL = 200, 40, 2000
 _HALF_LIVES = (7.0, 30.0, 90.0, 365.0)
 _TEXTS = 500
 _WORDS = 6
-FORMAT = 2
+FORMAT = 3
 FEW_TREES = {"trees": 30, "leaves": 8, "learning_rate": 0.15}
 MANY_TREES = {"trees": 60, "leaves": 16, "learning_rate": 0.1}
 """As ``lean`` and ``default`` have them."""
@@ -76,7 +76,7 @@ def kinds_of(vectors: Any, n_kinds: int) -> Any:
 
 
 def _catalogue(n_items: int, rng: np.random.Generator) -> dict[str, Any]:
-    vectors = points(n_items, DIM, clustered=True)
+    vectors = points(n_items, DIM, "clustered")
     counts = rng.permutation(n_items / (np.arange(n_items) + 10.0) ** 0.9)
     prices = rng.lognormal(2.0, 1.0, n_items)
     table = known(vectors, counts, prices, rng)
