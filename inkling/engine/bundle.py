@@ -86,8 +86,12 @@ class Bundle:
 
     def note(self, log: ChangeLog) -> None:
         """Leave a note in the log that this bundle was made from it."""
+        log.append(self.noted())
+
+    def noted(self) -> Changes:
+        """Return the note that this bundle was made from a log."""
         row = {"bundle": self.id, "reflects": self.state_version, "trained_until": self.base.until}
-        log.append(Changes("bundle", (row,)))
+        return Changes("bundle", (row,))
 
     def write(self, folder: Path) -> None:
         """Write the folder, whole or not at all; a bundle that is there is replaced.

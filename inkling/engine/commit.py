@@ -11,6 +11,7 @@ from inkling.core.errors import VersionError
 from inkling.stores.base import ChangeLog, Changes, Version
 
 _LOG = logging.getLogger("inkling")
+_PATIENCE_S = 0.005  # what came before is mostly on its way in another thread; else another process wrote it
 
 
 class Committer:
@@ -90,11 +91,12 @@ class Committer:
             return self.version
         version = self.log.append(changes)
         with self._turn:
-            self._pending[version - len(changes.rows)] = Changes(changes.kind, changes.rows, version, changes.ts)
-            self._drain()
-            self._turn.notify_all()
+            if version > self.version:
+                self._pending[version - len(changes.rows)] = Changes(changes.kind, changes.rows, version, changes.ts)
+                self._drain()
+                self._turn.notify_all()
             while self.version < version:
-                if not self._turn.wait(timeout=1.0):
+                if not self._turn.wait(timeout=_PATIENCE_S):
                     self._from_log()
         return version
 

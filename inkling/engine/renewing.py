@@ -48,7 +48,7 @@ class Renewing(Fitting):
             state = _copied(serving.pipeline.save())
         data = grown(bundle, self._log, serving.views, serving.scenario, until=version).data
         made = replace(bundle, id=new_id(), state=state, base=data, state_version=version, path=None)
-        made.note(self._log)
+        self._commits.commit(made.noted())
         return made
 
     def renew(
@@ -76,7 +76,7 @@ class Renewing(Fitting):
         pipeline = self._learned(found.data, run, full=full, minutes=minutes)
         made = Bundle.of(pipeline, found.data, self.scenario, reflects=found.version)
         made = replace(made, quality={**made.quality, "newest": verdict.after, "newest_before": verdict.before})
-        made.note(self._log)
+        self._commits.commit(made.noted())
         return made, verdict
 
     def _fitted(self) -> Bundle:
