@@ -15,6 +15,7 @@ AS_IS = "as is"
 Choice = Mapping[str, str]
 """What is changed -> to what; what is left out stays as it is."""
 _MOST_PREDICTED = 20_000
+_FLOOR = 0.05  # nothing is foretold to take less than this share of what it takes now
 _TIE = 0.02  # milliseconds within 2% of each other are the same: the smaller one is better then
 
 
@@ -37,6 +38,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured -> its value."""
     ms: float
     """What the budget is about: the slowest kind of question at the 99th percentile."""
+    p50_ms: float
+    """The same at the median, which noise moves less: what the fastest is told by."""
     latency: dict[str, tuple[float, float]]
     """Kind of question -> p50 and p99 in milliseconds."""
     size_bytes: int
@@ -97,9 +100,9 @@ def frontier(found: Iterable[Measured]) -> tuple[Measured, ...]:
 
 
 def ranked(found: Iterable[Measured], limits: Limits) -> list[Measured]:
-    """Return what meets both limits, the best first: the fastest, of equally fast ones the smaller, then the better."""
+    """Return what meets both limits, the best first: the fastest at the median, then the smaller, then the better."""
     meets = [one for one in found if limits.meets(one)]
-    return sorted(meets, key=lambda one: (round(math.log(max(one.ms, 1e-6)) / _TIE), one.size_bytes, -one.kept))
+    return sorted(meets, key=lambda one: (round(math.log(max(one.p50_ms, 1e-6)) / _TIE), one.size_bytes, -one.kept))
 
 
 def nearest(found: Iterable[Measured], limits: Limits) -> Measured | None:
@@ -180,16 +183,18 @@ def _together(axes: Sequence[Axis], found: Mapping[str, Measured]) -> list[Choic
 
 def foretell(choice: Choice, base: Measured, found: Mapping[str, Measured]) -> Measured:
     """Return what several changes are expected to do together: shares multiply, milliseconds and bytes add."""
-    kept, ms, size = 1.0, base.ms, base.size_bytes
+    kept, ms, p50_ms, size = 1.0, base.ms, base.p50_ms, base.size_bytes
     for axis, option in choice.items():
         one = found[choice_name({axis: option})]
-        kept, ms, size = kept * one.kept, ms + one.ms - base.ms, size + one.size_bytes - base.size_bytes
+        kept, size = kept * one.kept, size + one.size_bytes - base.size_bytes
+        ms, p50_ms = ms + one.ms - base.ms, p50_ms + one.p50_ms - base.p50_ms
     return msgspec.structs.replace(
         base,
         choice=dict(choice),
         kept=kept,
         kept_low=kept,
-        ms=max(ms, 0.05 * base.ms),
+        ms=max(ms, _FLOOR * base.ms),
+        p50_ms=max(p50_ms, _FLOOR * base.p50_ms),
         size_bytes=max(size, 0),
         note="foretold",
     )

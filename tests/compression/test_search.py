@@ -30,6 +30,7 @@ def measured(choice=None, *, kept=1.0, ms=1.0, size=100):
         kept_low=kept,
         qualities={"answers": kept},
         ms=ms,
+        p50_ms=ms / 2,
         latency={"a person": (ms / 2, ms)},
         size_bytes=size,
         memory_bytes=size,
