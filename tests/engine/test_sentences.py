@@ -7,11 +7,13 @@ import pytest
 
 import inkling
 from inkling.core.candidates import Candidates
+from inkling.core.config import parse
 from inkling.core.errors import DataError
 from inkling.core.jagged import Jagged
 from inkling.core.query import History, Query
 from inkling.core.run import Run
 from inkling.engine import sentences
+from inkling.engine.pipelines.default import Default, DefaultConfig
 from inkling.engine.sentences import ABOUT, Sentences
 
 
@@ -154,3 +156,13 @@ def test_the_engine_answers_whoever_said_one_sentence(shop):
         assert {item_id.split("-")[0] for item_id in answer.item_ids} == {"cat"}
         assert "cat-toy" not in answer.item_ids
         assert answer.items[0].reason.kind == "about"
+
+
+def test_they_are_learned_when_they_are_kept_and_not_for_a_comparison(data, shop):
+    settings = {**shop.QUICK, "sentences": 60}
+    pipeline = Default(parse(DefaultConfig, settings, where="settings"), data.scenario).fit(data, Run())
+    assert pipeline._sentences is None
+    kept = pipeline.save()
+    assert kept.arrays["sentences"]["weights"].shape[1] == 60
+    without = Default(parse(DefaultConfig, {**settings, "sentences": 0}, where="settings"), data.scenario)
+    assert "sentences" not in without.fit(data, Run()).save().arrays
