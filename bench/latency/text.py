@@ -45,6 +45,7 @@ from inkling.encoders.cache import CachedEncoder
 from inkling.encoders.exported import ExportedEncoder, export_backbone
 from inkling.encoders.sentence import SentenceEncoder
 from inkling.protocol.fold import sampled
+from inkling.protocol.intervals import compare
 from inkling.protocol.measure import measure
 
 TORCH, SHIPPED, PLAIN = "torch float32", "shipped int8", "onnx float32"
@@ -134,18 +135,20 @@ def quality(task: str, others: Mapping[str, Encoder], options: argparse.Namespac
     rows = np.random.default_rng(0).permutation(len(texts))[:_COMPARED]
     expected = nearest(vectors[TORCH][rows])
     found: dict[str, Any] = {"n_texts": len(texts), "fading": words, "validation": validation, "forms": {}}
+    values = {}
     for name, own in vectors.items():
         model = fitted(fold, Vectors("read", dict(zip(texts, own, strict=True))), words)
-        ndcg = measure(fold, model.retrieve, (METRIC,)).groups["warm"].values[METRIC].mean()
+        group = measure(fold, model.retrieve, (METRIC,)).groups["warm"]
+        values[name] = group.values[METRIC]
+        ratio = compare(values[name], values[TORCH], group.user_rows).ratio
         pairs = zip(nearest(own[rows]), expected, strict=True)
         found["forms"][name] = {
-            METRIC: float(ndcg),
+            METRIC: float(values[name].mean()),
+            "kept": ratio.mean,
+            "kept_interval": [ratio.low, ratio.high],
             "agreement": float(np.mean([len(ours & theirs) / 10 for ours, theirs in pairs])),
         }
-        print(f"{task}, {name}: {METRIC} {ndcg:.4f}", flush=True)
-    base = found["forms"][TORCH][METRIC]
-    for row in found["forms"].values():
-        row["kept"] = row[METRIC] / base
+        print(f"{task}, {name}: {METRIC} {values[name].mean():.4f}", flush=True)
     return found
 
 
@@ -194,12 +197,18 @@ def show(found: Mapping[str, Any]) -> None:
         cells += [f"{size / 1e6:.1f}", f"{sizes[TORCH] / size:.2f}x"] if size else ["-", "-"]
         for one in tasks.values():
             own = one["forms"].get(name)
-            cells += [f"{own['kept']:.2%}", f"{own['agreement']:.3f}"] if own else ["-", "-"]
+            cells += [_kept(own), f"{own['agreement']:.3f}"] if own else ["-", "-"]
         table.add_row(name, *cells)
-    console = Console(width=150)
+    console = Console(width=170)
     console.print(table)
     for what, value, limit, reached in verdicts(found):
         console.print(f"{what} {limit:g}: {value:.3f} {'reached' if reached else 'MISSED'}", highlight=False)
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    """Return the share that is kept, and its 95% interval over the people."""
+    low, high = row["kept_interval"]
+    return f"{row['kept']:.1%} ({low:.1%} to {high:.1%})"
 
 
 def on_disk(encoder: ExportedEncoder | SentenceEncoder) -> int:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -22,7 +22,6 @@ from inkling.encoders.exported import CARD, ExportCard, ExportedEncoder
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Pooling = Literal["mean", "cls", "last"]
 ROLES: Mapping[str, tuple[str, ...]] = {
     "ids": ("input_ids", "input_word_ids", "ids", "tokens", "token_ids"),
     "mask": ("attention_mask", "input_mask", "mask"),

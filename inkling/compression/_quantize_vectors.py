@@ -7,7 +7,7 @@ One contract: ``search(queries, k)`` returns rows and scores of the k largest in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -144,7 +144,7 @@ class BinaryVectors:
     @property
     def nbytes(self) -> int:
         """Return the bytes that all vectors take in memory, those for rescoring included."""
-        return self._bits.nbytes + self._mean.nbytes + _own(self.exact)
+        return self._bits.nbytes + self._mean.nbytes + (self.exact.nbytes if self.exact is not None else 0)
 
     def search(self, queries: F32, k: int) -> tuple[I32, F32]:
         """Return rows (Q, k) and inner products (Q, k), best first.
@@ -199,7 +199,7 @@ class TruncatedVectors:
     @property
     def nbytes(self) -> int:
         """Return the bytes that all vectors take in memory, those for rescoring included."""
-        return self._kept.nbytes + self.axes.nbytes + _own(self.exact)
+        return self._kept.nbytes + self.axes.nbytes + (self.exact.nbytes if self.exact is not None else 0)
 
     def search(self, queries: F32, k: int) -> tuple[I32, F32]:
         """Return rows (Q, k) and inner products (Q, k), best first.
@@ -228,20 +228,22 @@ def quantize_vectors(
         ConfigError: There is no such kind, or ``keep`` is out of range.
         RequestError: ``vectors`` is not (N, dim), or not finite.
     """
-    kinds = ("float32", "int8", "binary", "truncated")
-    if kind not in kinds:
-        raise ConfigError(f"There is no form of vectors named '{kind}'.", hint=nearest(kind, kinds))
+    if kind not in get_args(Kind):
+        raise ConfigError(f"There is no form of vectors named '{kind}'.", hint=nearest(kind, get_args(Kind)))
     if rescored not in ("", "int8", "float32"):
         raise ConfigError(f"Vectors cannot be rescored by '{rescored}'.", hint=nearest(rescored, ("int8", "float32")))
     if kind == "float32":
         return ExactVectors(vectors)
     if kind == "int8":
         return Int8Vectors(vectors)
-    exact = {"": None, "int8": Int8Vectors, "float32": ExactVectors}[rescored]
-    beside = None if exact is None else exact(vectors)
+    beside = _beside(vectors, rescored)
     if kind == "binary":
         return BinaryVectors(vectors, exact=beside)
     return TruncatedVectors(vectors, keep or max(vectors.shape[1] // 4, 1), exact=beside)
+
+
+def _beside(vectors: F32, rescored: str) -> Scored | None:
+    return Int8Vectors(vectors) if rescored == "int8" else ExactVectors(vectors) if rescored else None
 
 
 def main_directions(vectors: F32, keep: int) -> F32:
@@ -274,10 +276,6 @@ def _rescored(exact: Scored, queries: F32, found: I32, k: int) -> tuple[I32, F32
         order: I64 = np.argsort(-scores, kind="stable")[:k]
         rows[at, : len(order)], best[at, : len(order)] = some[order], scores[order]
     return rows, best
-
-
-def _own(exact: Scored | None) -> int:
-    return 0 if exact is None else exact.nbytes
 
 
 def _times(rescore: int) -> int:

@@ -199,8 +199,7 @@ class _Quantizer:
         whole, scale = columns_int8(weight)
         self.constants[f"{name}.int8"] = (whole + 128).astype(np.uint8)
         self.constants[f"{name}.scale"] = scale
-        self.constants[f"{name}.zero"] = np.full(len(scale), 128, np.uint8)
-        given = [levels, f"{name}.int8", step, f"{name}.scale", zero, f"{name}.zero", *([bias] if bias else [])]
+        given = [levels, f"{name}.int8", step, f"{name}.scale", zero, "int8.zero", *([bias] if bias else [])]
         return self._add("MatMulIntegerToFloat", given, out, domain=_MICROSOFT)
 
     def _table(self, node: onnx.NodeProto) -> None:

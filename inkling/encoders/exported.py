@@ -152,15 +152,21 @@ class ExportedEncoder:
 
     def unknown_share(self, texts: Sequence[str]) -> F32:  # (N,)
         """Return each text's share of tokens that the tokenizer has no entry for; 1 for a text without tokens."""
-        found = self._tokenizer.encode_batch(readable(texts), add_special_tokens=False)
+        found = self._tokenized(readable(texts), special=False)
         shares = [sum(i == self._unknown for i in each.ids) / len(each.ids) if each.ids else 1.0 for each in found]
         return np.array(shares, np.float32)
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return tokens, marks included; none for a text with nothing to read."""
-        found = self._tokenizer.encode_batch([self._prefix + text for text in texts])
+        found = self._tokenized([self._prefix + text for text in texts], special=True)
         pairs = zip(texts, found, strict=True)
         return [[] if not text.strip() or all(each.special_tokens_mask) else each.ids for text, each in pairs]
+
+    def _tokenized(self, texts: list[str], *, special: bool) -> list[Any]:
+        if len(texts) == 1:  # the batch call wakes a pool of threads, which costs more than one text
+            return [self._tokenizer.encode(texts[0], add_special_tokens=special)]
+        found: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=special)
+        return found
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

@@ -136,3 +136,30 @@ def test_a_missing_extra_is_named(backbone, tmp_path, monkeypatch):
     monkeypatch.setattr(_backbone_folder, "import_module", without)
     with pytest.raises(MissingExtraError, match="Quantising a language model needs torch"):
         quantize(backbone, tmp_path / "a")
+
+
+def test_a_graph_that_cannot_be_fused_or_would_answer_otherwise_stays_as_it_was(backbone, tmp_path, monkeypatch):
+    from inkling.encoders import _backbone_export
+
+    def fail(graph, **_):
+        raise IndexError("no such pattern")
+
+    def other(graph, **_):
+        return graph.replace(b"ReduceL2", b"ReduceL1")
+
+    for wrong in (fail, other):
+        monkeypatch.setattr(_backbone_export, "fused", wrong)
+        encoder = quantize(backbone, tmp_path / wrong.__name__, method="float32")
+        np.testing.assert_allclose(encoder.encode(TEXTS), of_torch(backbone, TEXTS), atol=1e-5)
+        assert "Softmax" in operators(encoder)
+
+
+def test_places_that_no_text_reaches_are_left_out(backbone, tmp_path):
+    import onnx
+
+    short = type(backbone)(backbone.model, backbone.tokenizer, type(backbone.card)(max_tokens=20))
+    encoder = quantize(short, tmp_path / "short", method="float32")
+    tables = onnx.load(str(tmp_path / "short" / "model.onnx")).graph.initializer
+    assert [table.dims[0] for table in tables if table.name.endswith("position_embeddings.weight")] == [20]
+    long = " ".join(TEXTS[:11])
+    np.testing.assert_allclose(encoder.encode([long]), of_torch(short, [long]), atol=1e-5)
