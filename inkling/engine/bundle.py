@@ -31,6 +31,8 @@ _BOX = ArtifactBox("bundle")
 _COLUMNS = ("user_rows", "item_rows", "ts", "weights", "positive", "events", "values", "session_rows")
 _ENCODER = "encoder/"
 ERASED = "\x1ferased"
+LINEAGE = "made_of"
+"""The name, in a pipeline's settings, of the ids of the bundles that this one was made from: their logs are its own."""
 
 
 @dataclass
@@ -79,9 +81,8 @@ class Bundle:
         """Return the position of ``log`` that the bundle already reflects: 0 unless the log itself says so."""
         if not self.state_version:
             return 0
-        known = any(
-            row.get("bundle") == self.id for block in log.scan() if block.kind == "bundle" for row in block.rows
-        )
+        own = {self.id, *self.state.settings.get(LINEAGE, ())}
+        known = any(row.get("bundle") in own for block in log.scan() if block.kind == "bundle" for row in block.rows)
         return self.state_version if known else 0
 
     def note(self, log: ChangeLog) -> None:

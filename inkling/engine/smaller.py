@@ -7,7 +7,6 @@ on a bundle of the past is done to today's the same way.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -17,7 +16,7 @@ from typing import cast
 import msgspec
 
 from inkling.core.errors import BundleError, ConfigError
-from inkling.engine.bundle import Bundle
+from inkling.engine.bundle import LINEAGE, Bundle, new_id
 from inkling.engine.pipelines.default import Default
 from inkling.engine.weights import Weights
 
@@ -40,8 +39,11 @@ def pipeline_of(bundle: Bundle) -> Default:
 
 
 def changed(bundle: Bundle, pipeline: Default) -> Bundle:
-    """Return a bundle of its own with a changed pipeline."""
-    return replace(bundle, id=uuid.uuid4().hex[:12], state=pipeline.save(), path=None)
+    """Return a bundle of its own with a changed pipeline; it reflects of a log what the one before does."""
+    state = pipeline.save()
+    lineage = [*bundle.state.settings.get(LINEAGE, ()), bundle.id]
+    state = replace(state, settings={**state.settings, LINEAGE: lineage})
+    return replace(bundle, id=new_id(), state=state, path=None)
 
 
 def without_members(bundle: Bundle, names: Sequence[str]) -> Bundle:

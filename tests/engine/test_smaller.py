@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import inkling
 from inkling.core.errors import BundleError, ConfigError, DataError
 from inkling.core.run import Run
 from inkling.engine import taught
@@ -174,3 +175,17 @@ def test_sizes(bundle, tmp_path):
     assert size_bytes(made) == own + encoder_bytes("static") > own + 3_000_000
     assert encoder_bytes("hashing") == 0
     assert encoder_bytes(str(tmp_path)) == own
+
+
+def test_a_log_is_not_applied_twice_to_what_was_made_of_its_bundle(shop, tmp_path):
+    """The bundle was fitted on the store's own log: what it reflects, its smaller form reflects as well."""
+    url = f"file://{tmp_path / 'store'}"
+    with shop.fitted(url) as engine:
+        first, n_events = engine.bundle, engine.about()["n_events"]
+    smaller = with_candidates(with_candidates(first, 50), 20)
+    smaller.write(tmp_path / "b")
+    with inkling.open(url, tmp_path / "b") as engine:
+        assert engine.about()["n_events"] == n_events
+        assert engine.bundle_name == smaller.id != first.id
+        engine.observe([{"user_id": "u0", "item_id": "cat-toy", "event": "purchase"}])
+        assert engine.about()["n_events"] == n_events + 1
