@@ -100,7 +100,8 @@ def _block(tables: NodeTables, columns: Sequence[F32], n: int) -> F32:
     leaves = _FIRST.take(dead, mode="clip")
     leaves += tables.first_leaf
     # Places are always inside the table; "clip" only spares numpy a buffered copy.
-    return tables.leaf_value.take(leaves, mode="clip").sum(axis=0).astype(np.float32)
+    found: F32 = tables.leaf_value.take(leaves, mode="clip").sum(axis=0).astype(np.float32)
+    return found
 
 
 def _right(tables: NodeTables, columns: Sequence[F32], n: int) -> Plane:

@@ -139,11 +139,10 @@ def _last_place(block: Block, x: F32) -> F32:
     """Return (B, d): the block's answer at the last place of (B, L, d)."""
     n, length, dim = x.shape
     normed = _normed(x)
-    weights: F32
     query = (normed[:, -1] @ block.asked + block.asked_bias).reshape(n, -1, dim)
-    weights = query @ normed.transpose(0, 2, 1)  # (B, heads, L)
+    weights: F32 = np.matmul(query, normed.transpose(0, 2, 1))  # (B, heads, L)
     weights += _from_last(block.bias, length)
-    seen = (_softmax(weights) @ normed).reshape(n, -1)
+    seen: F32 = np.matmul(_softmax(weights), normed).reshape(n, -1)
     return _rest(block, x[:, -1], seen @ block.told + block.told_bias)
 
 
@@ -153,11 +152,10 @@ def _all_places(block: Block, x: F32) -> F32:
     heads = len(block.bias)
     normed = _normed(x)
     query, (keys, values) = normed @ block.query + block.query_bias, _pairs(block, normed)
-    weights: F32
     query, keys, values = (part.reshape(n, length, heads, -1).transpose(0, 2, 1, 3) for part in (query, keys, values))
-    weights = query @ keys.transpose(0, 1, 3, 2)
+    weights: F32 = np.matmul(query, keys.transpose(0, 1, 3, 2))
     weights += _distances(block.bias, length)
-    seen = (_softmax(weights) @ values).transpose(0, 2, 1, 3).reshape(n, length, dim)
+    seen: F32 = np.matmul(_softmax(weights), values).transpose(0, 2, 1, 3).reshape(n, length, dim)
     return _rest(block, x, seen @ block.out)
 
 
