@@ -27,6 +27,7 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(list(kinds.values()), ref_template=_REF)
     for name, meaning in ASK_FIELDS.items():
         components["Ask"]["properties"][name]["description"] = meaning
+    components["Ask"]["properties"]["k"] |= {"minimum": 1, "maximum": 1000}
     schema_of = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:

@@ -9,9 +9,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0, le=10_000)]
+Length = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra_json_schema={"minimum": 1, "maximum": 1000})]
+"""Of a list; its bounds are the engine's own, which refuses with its own words."""
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 Attribute = str | Whole | float | bool | list[str | float | bool] | None
 Row = dict[str, Attribute]
+_NAMED = {"type": "string", "minLength": 1}
+ItemRow = Annotated[Row, Meta(extra_json_schema={"properties": {"item_id": _NAMED}, "required": ["item_id"]})]
+UserRow = Annotated[Row, Meta(extra_json_schema={"properties": {"user_id": _NAMED}, "required": ["user_id"]})]
 
 
 ASK_FIELDS = {
@@ -85,13 +90,13 @@ class EventsOut(msgspec.Struct, frozen=True):
 class ItemsIn(Wire, frozen=True, kw_only=True):
     """Body of ``POST /v1/items``: rows with an ``item_id`` and any attributes."""
 
-    items: list[Row]
+    items: list[ItemRow]
 
 
 class UsersIn(Wire, frozen=True, kw_only=True):
     """Body of ``POST /v1/users``: rows with a ``user_id`` and any attributes."""
 
-    users: list[Row]
+    users: list[UserRow]
 
 
 class MergeIn(Wire, frozen=True, kw_only=True):
@@ -195,7 +200,7 @@ class NoQuery(Wire, frozen=True, kw_only=True):
 class ListQuery(Wire, frozen=True, kw_only=True):
     """How many answers, whether with contributions, and in which language the reasons are."""
 
-    k: Whole = 10
+    k: Length = 10
     explain: bool = False
     language: str = ""
 
@@ -203,7 +208,7 @@ class ListQuery(Wire, frozen=True, kw_only=True):
 class SimilarQuery(Wire, frozen=True, kw_only=True):
     """How many answers."""
 
-    k: Whole = 10
+    k: Length = 10
 
 
 class FindItemsQuery(Wire, frozen=True, kw_only=True):

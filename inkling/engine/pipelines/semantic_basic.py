@@ -120,8 +120,11 @@ class SemanticBasic:
             return np.zeros(len(rows), dtype=np.float32)
         usual = sums.sum() / counts.sum()
         mean = (sums + 5 * usual) / (counts + 5)
+        best = float(mean.max())
+        if not np.isfinite(best) or best <= 0:  # nobody gave anything but zeros, or less
+            return np.zeros(len(rows), dtype=np.float32)
         known = rows < len(mean)
-        return np.where(known, mean[np.where(known, rows, 0)] / mean.max(), 0).astype(np.float32)
+        return np.where(known, mean[np.where(known, rows, 0)] / best, 0).astype(np.float32)
 
     def _one_of_each_title(self, items: Candidates) -> Candidates:
         seen: set[tuple[int, str]] = set()
