@@ -12,7 +12,7 @@ from inkling.encoders import open_encoder
 from inkling.engine import students
 from inkling.engine.pipeline import Trace
 from inkling.engine.reencoding import with_encoder
-from inkling.engine.students import NAMES, STUDENT, TABLE, Students, teacher_of
+from inkling.engine.students import NAMES, PRUNED, STUDENT, TABLE, Students, teacher_of
 from inkling.testing.backbones import small_backbone
 
 
@@ -40,7 +40,7 @@ def test_every_student_has_a_maker(makers):
     assert tuple(makers) == NAMES
 
 
-@pytest.mark.parametrize("name", ["int8", STUDENT, TABLE])
+@pytest.mark.parametrize("name", ["int8", PRUNED, STUDENT, TABLE])
 def test_a_student_reads_without_torch_and_is_made_once(makers, name, monkeypatch):
     folder = makers[name]()
     vectors = open_encoder(folder).encode(["cat food", "car wax"])
