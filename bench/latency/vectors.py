@@ -62,7 +62,7 @@ JUDGED = ("int8", "binary, int8 after", "a quarter, turned, int8 after")
 def catalogue(task: str, options: argparse.Namespace) -> F32:
     """Return the distinct vectors of a catalogue, read once where the environment keeps them."""
     if task == MADE:
-        return points(20_000 if options.quick else 200_000, 64, clustered=True)
+        return points(20_000 if options.quick else 200_000, 64, "clustered")
     items = datasets.load(task, public(options.data)).items
     if items is None:
         raise SystemExit(f"'{task}' has no catalogue, so no texts.")
