@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import msgspec
@@ -86,10 +87,14 @@ class Social:
 
     def __init__(self, config: SocialConfig | None = None) -> None:
         self.config = config or SocialConfig()
-        self._circles = Circles.none()
         self._day = np.inf
         self._since: dict[int, dict[int, float]] = {}
         self._take(_nothing())
+
+    @cached_property
+    def _circles(self) -> Circles:
+        """The links; of nobody until there are some, and not made before they are asked for: scipy takes 20 MB."""
+        return Circles.none()
 
     def fit(self, data: Dataset, run: Run) -> Self:
         """Learn who is connected with whom, and who took what.
