@@ -43,8 +43,8 @@ from inkling.encoders.base import Encoder
 BEST = "structured"
 GONE, KEPT, FASTER = 0.30, 0.99, 1.25
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "movielens-small": {"max_tokens": 48, "bf16": True},
-    "beauty": {"max_tokens": 32, "bf16": True},
+    "movielens-small": {"max_tokens": 48},
+    "beauty": {"max_tokens": 32},
 }
 """Data set -> what differs from the recovery's defaults."""
 FORMS = {"float32": "float32", "int8": "static"}

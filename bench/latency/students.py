@@ -48,11 +48,11 @@ FASTER, KEPT = 2.0, 0.98
 STATIC_MS, STATIC_FASTER, STATIC_KEPT = 0.3, 50.0, 0.95
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "movielens-small": {
-        STUDENT: {"max_tokens": 48, "bf16": True},
+        STUDENT: {"max_tokens": 48},
         STATIC: {"choices": 0.5},
     },
     "beauty": {
-        STUDENT: {"max_tokens": 32, "bf16": True},
+        STUDENT: {"max_tokens": 32},
         STATIC: {"choices": 0.5},
     },
 }
