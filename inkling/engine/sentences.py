@@ -212,8 +212,7 @@ def _to_one(scores: F32) -> F32:
     """Return what is above 0 in shares of each row's best."""
     kept: F32 = np.maximum(scores, np.float32(0)).astype(np.float32, copy=False)
     best = kept.max(axis=1, keepdims=True, initial=0)
-    shares: F32 = kept / np.where(best > 0, best, 1)
-    return shares
+    return np.asarray(kept / np.where(best > 0, best, 1), np.float32)
 
 
 def _own(query: Query, person: int) -> slice:
