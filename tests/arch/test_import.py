@@ -34,5 +34,5 @@ def test_nothing_heavy_comes_with_it():
 def test_public_names():
     import inkling
 
-    assert sorted(inkling.__all__) == ["Engine", "__version__", "open"]
+    assert sorted(inkling.__all__) == ["Engine", "__version__", "connect", "connect_async", "open"]
     assert all(getattr(inkling, name) is not None for name in inkling.__all__)

@@ -20,4 +20,4 @@ def test_an_error_is_its_message_and_its_hint():
 
 def test_every_kind_of_error_has_a_code_of_its_own():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InklingError)]
-    assert len({kind.code for kind in kinds}) == len(kinds) == 11
+    assert len({kind.code for kind in kinds}) == len(kinds) == 15
