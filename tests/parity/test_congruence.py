@@ -61,7 +61,7 @@ def look(engine):
         engine.history("u4"),
         engine.find_items("mug"),
         engine.find_users(limit=100),
-        {key: value for key, value in engine.about().items() if key not in ("now_ms", "caches")},  # counters of a process are its own
+        {key: value for key, value in engine.about().items() if key not in ("now_ms", "caches")},
     )
 
 
