@@ -153,6 +153,7 @@ class Pipeline(Protocol):
     """
 
     name: str
+
     @property
     def config(self) -> Config: ...
 
