@@ -39,8 +39,13 @@ def write_models(folder: Path, dim: int, blocks: int) -> dict[str, Any]:
     np.savez(folder / "sequence.npz", **{name: value.numpy() for name, value in net.state_dict().items()})
     whole, small = folder / "sequence.onnx", folder / "sequence.int8.onnx"
     whole.write_bytes(graph)
-    logging.getLogger().setLevel(logging.ERROR)  # the quantiser recommends a step that the exporter's graph needs not
-    quantize_dynamic(whole, small, weight_type=QuantType.QInt8)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # the quantiser recommends a step that the exporter's graph needs not
+    try:
+        quantize_dynamic(whole, small, weight_type=QuantType.QInt8)
+    finally:
+        root.setLevel(level)
     given = {name: value.numpy() for name, value in example.items()}
     a, b = run_onnx(graph, given)[0], run_onnx(small.read_bytes(), given)[0]
     agreement = float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))

@@ -186,7 +186,7 @@ def test_a_server_that_breaks_off_is_asked_again(served):
         with socket.create_server(("127.0.0.1", 0)) as front:
             thread = threading.Thread(target=_breaking, args=(front, port))
             thread.start()
-            engine = RemoteEngine(f"http://127.0.0.1:{front.getsockname()[1]}", patience=QUICK)
+            engine = RemoteEngine(f"http://127.0.0.1:{front.getsockname()[1]}", patience=Patience(pause_s=0.001, timeout_s=30.0))
             assert engine.observe([{"user_id": "ann", "item_id": "1"}]) == 2
             assert len(engine.history("ann")) == 1
             engine.close()
