@@ -186,7 +186,9 @@ def test_a_server_that_breaks_off_is_asked_again(served):
         with socket.create_server(("127.0.0.1", 0)) as front:
             thread = threading.Thread(target=_breaking, args=(front, port))
             thread.start()
-            engine = RemoteEngine(f"http://127.0.0.1:{front.getsockname()[1]}", patience=Patience(pause_s=0.001, timeout_s=30.0))
+            engine = RemoteEngine(
+                f"http://127.0.0.1:{front.getsockname()[1]}", patience=Patience(pause_s=0.001, timeout_s=30.0)
+            )
             assert engine.observe([{"user_id": "ann", "item_id": "1"}]) == 2
             assert len(engine.history("ann")) == 1
             engine.close()
@@ -198,9 +200,12 @@ def _breaking(front, port):
     for turn in range(2):
         inside, _ = front.accept()
         with inside, socket.create_connection(("127.0.0.1", port)) as outside:
-            outside.sendall(inside.recv(65536))
-            if turn == 0:
+            if turn == 0:  # what is asked may come in several pieces
+                asked = threading.Thread(target=_pump, args=(inside, outside))
+                asked.start()
                 outside.recv(65536)
+                inside.shutdown(socket.SHUT_RDWR)
+                asked.join(5)
                 continue
             back = threading.Thread(target=_pump, args=(outside, inside))
             back.start()
